@@ -1,0 +1,1 @@
+//! When the next session is due. Knows nothing of completions.

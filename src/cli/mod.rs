@@ -1,0 +1,1 @@
+//! As typed -> as meant; the only place that prints.

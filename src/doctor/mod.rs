@@ -1,0 +1,1 @@
+//! What would spoil a run, with the cure.

@@ -1,0 +1,1 @@
+//! The shards and the run that spawns them.

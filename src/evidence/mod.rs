@@ -1,0 +1,10 @@
+//! Plain data that a run gathers: what became of each request, what a shard counted, what the
+//! machine was. The log stores it, the checks read it, nobody here judges.
+
+mod machine;
+mod request;
+mod tally;
+
+pub use machine::{Calibration, Environment, Evidence, Resources, ShardEvidence, Watched};
+pub use request::{Outcome, Phase, Request, Step};
+pub use tally::{ErrorCount, StatusCount, Tally};

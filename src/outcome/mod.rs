@@ -1,0 +1,1 @@
+//! What a run yielded, and the checks that judge it.

@@ -1,0 +1,190 @@
+//! The closed sets of words that a plan is written in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::unit::{Nanos, ParseError};
+use crate::{line_fields, words};
+
+words! {
+    /// What is spoken with the target.
+    pub enum Scheme: "a target is http://host[:port]/path or tcp://host:port" {
+        /// HTTP/1.1.
+        Http = "http",
+        /// Raw request and response of fixed sizes.
+        Tcp = "tcp",
+    }
+}
+
+words! {
+    /// How a fresh session ends its connection.
+    pub enum Close: "a close is fin, rst or recycle" {
+        /// Close: FIN first from us, TIME_WAIT on our side.
+        Fin = "fin",
+        /// Close with SO_LINGER zero: RST, no TIME_WAIT.
+        Rst = "rst",
+        /// Disconnect and reconnect the same socket: RST, and the port is kept.
+        Recycle = "recycle",
+    }
+}
+
+words! {
+    /// What becomes of an arrival that meets the concurrence cap.
+    pub enum OnCap: "on-cap is defer or drop" {
+        /// It waits in a FIFO and keeps its intended time.
+        Defer = "defer",
+        /// It is counted as dropped.
+        Drop = "drop",
+    }
+}
+
+words! {
+    /// What a shard does when nothing is due.
+    pub enum Idle: "idle is spin or sleep" {
+        /// It never yields while it generates load.
+        Spin = "spin",
+        /// It sleeps when no session works.
+        Sleep = "sleep",
+    }
+}
+
+words! {
+    /// The clock that stamps.
+    pub enum ClockName:
+        "a clock is tsc, monotonic, monotonic-raw, monotonic-coarse or realtime" {
+        /// The CPU's time stamp counter, calibrated.
+        Tsc = "tsc",
+        /// CLOCK_MONOTONIC.
+        Monotonic = "monotonic",
+        /// CLOCK_MONOTONIC_RAW.
+        MonotonicRaw = "monotonic-raw",
+        /// CLOCK_MONOTONIC_COARSE: cheap, a tick of some ms.
+        MonotonicCoarse = "monotonic-coarse",
+        /// CLOCK_REALTIME: may step.
+        Realtime = "realtime",
+    }
+}
+
+words! {
+    /// A version of IP.
+    pub enum Family: "a family is 4 or 6" {
+        /// IPv4.
+        V4 = "4",
+        /// IPv6.
+        V6 = "6",
+    }
+}
+
+words! {
+    /// How the gaps of random arrivals are spread, both with the mean 1 / rate.
+    pub enum Gap: "random gaps are exp or uniform" {
+        /// Exponential: a Poisson process.
+        Exp = "exp",
+        /// Uniform on 0 to 2 / rate.
+        Uniform = "uniform",
+    }
+}
+
+/// How arrivals lie in time. Never depends on completions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pattern {
+    /// Arrival k is due at k / rate.
+    Even,
+    /// At each boundary of this period `rate * period` arrivals are due at once.
+    Rush(Nanos),
+    /// Seeded gaps with mean 1 / rate.
+    Random(Gap),
+}
+
+impl FromStr for Pattern {
+    type Err = ParseError;
+
+    fn from_str(typed: &str) -> Result<Self, ParseError> {
+        let rule = "a pattern is even, rush[:PERIOD] or random[:exp|uniform], like rush:500ms";
+        let wrong = || ParseError::new(typed, rule);
+        match typed.split_once(':') {
+            None => match typed {
+                "even" => Ok(Self::Even),
+                "rush" => Ok(Self::Rush(Nanos::from_secs(1))),
+                "random" => Ok(Self::Random(Gap::Exp)),
+                _ => Err(wrong()),
+            },
+            Some(("rush", period)) => {
+                let period = period.parse().map_err(|_| wrong())?;
+                if period == Nanos::ZERO { Err(wrong()) } else { Ok(Self::Rush(period)) }
+            }
+            Some(("random", gap)) => Ok(Self::Random(gap.parse().map_err(|_| wrong())?)),
+            Some(_) => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Even => f.write_str("even"),
+            Self::Rush(period) => write!(f, "rush:{period}"),
+            Self::Random(gap) => write!(f, "random:{gap}"),
+        }
+    }
+}
+
+/// Which requests the log keeps. Counters and histograms are complete whatever it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogMode {
+    /// Every request.
+    All,
+    /// One session in this many, at least 2.
+    OneIn(u64),
+    /// None.
+    Nothing,
+}
+
+impl FromStr for LogMode {
+    type Err = ParseError;
+
+    fn from_str(typed: &str) -> Result<Self, ParseError> {
+        match typed {
+            "all" | "1/1" => return Ok(Self::All),
+            "none" => return Ok(Self::Nothing),
+            _ => {}
+        }
+        typed
+            .strip_prefix("1/")
+            .and_then(|n| n.parse().ok())
+            .filter(|&n| n >= 2)
+            .map(Self::OneIn)
+            .ok_or_else(|| ParseError::new(typed, "a log mode is all, 1/N or none, like 1/100"))
+    }
+}
+
+impl fmt::Display for LogMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::OneIn(n) => write!(f, "1/{n}"),
+            Self::Nothing => f.write_str("none"),
+        }
+    }
+}
+
+line_fields!(Pattern, LogMode);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_and_log_modes_read_back() {
+        for typed in ["even", "rush:1s", "rush:250ms", "random:exp", "random:uniform"] {
+            assert_eq!(typed.parse::<Pattern>().unwrap().to_string(), typed);
+        }
+        for typed in ["rush:0", "rush:x", "random:normal", "evn", "even:1"] {
+            assert!(typed.parse::<Pattern>().is_err(), "{typed}");
+        }
+        for typed in ["all", "1/100", "none"] {
+            assert_eq!(typed.parse::<LogMode>().unwrap().to_string(), typed);
+        }
+        assert!("1/0".parse::<LogMode>().is_err());
+    }
+}

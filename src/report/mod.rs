@@ -1,0 +1,1 @@
+//! Outcome -> bytes, one file per format.

@@ -1,0 +1,1 @@
+//! The queue that a shard drives: operations in, completions out.

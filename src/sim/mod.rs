@@ -1,0 +1,1 @@
+//! The same shard in virtual time, for tests.

@@ -1,0 +1,1 @@
+//! Recorders (hot, mergeable) and distributions (frozen, for paper).

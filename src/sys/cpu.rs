@@ -1,0 +1,1 @@
+//! CPUs: affinity, pinning, thread names.

@@ -1,0 +1,1 @@
+//! Shared file mappings, bounds-checked, with the ordering said.

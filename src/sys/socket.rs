@@ -1,0 +1,1 @@
+//! Addresses of this host, and which source the kernel would choose.

@@ -1,0 +1,1 @@
+//! The ring: it owns every byte that the kernel may hold.
