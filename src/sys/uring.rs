@@ -1,1 +1,0 @@
-//! The ring: it owns every byte that the kernel may hold.

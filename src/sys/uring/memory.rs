@@ -1,0 +1,238 @@
+//! Everything that the kernel may hold for a ring. Parts are boxed or mapped: they never move.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::types::BufRingEntry;
+use memmap2::MmapMut;
+use nix::sys::socket::{SockaddrLike, SockaddrStorage};
+
+use super::setup::Setup;
+
+/// Options of a source socket, set before it is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SourceOption {
+    /// A port in TIME_WAIT binds again.
+    ReuseAddress,
+    /// Closing sends a reset.
+    LingerZero,
+}
+
+impl SourceOption {
+    pub(super) const ALL: [Self; 2] = [Self::ReuseAddress, Self::LingerZero];
+}
+
+#[derive(Debug)]
+pub(super) struct Memory {
+    templates: Vec<Box<[u8]>>,
+    scratch: Box<[u8]>,
+    scratch_bytes: usize,
+    receive: MmapMut,
+    receive_bytes: usize,
+    /// Bytes that the caller may read in each receive buffer; 0 while the kernel has it.
+    held: Box<[u32]>,
+    ring: MmapMut,
+    ring_tail: u16,
+    sources: Vec<IpAddr>,
+    /// One per slot, since a submission thread may read it after we went on.
+    binds: Box<[SockaddrStorage]>,
+    peer: Box<SockaddrStorage>,
+    no_peer: Box<libc::sockaddr>,
+    one: Box<libc::c_int>,
+    linger_zero: Option<Box<libc::linger>>,
+}
+
+impl Memory {
+    pub(super) fn new(setup: &Setup) -> io::Result<Self> {
+        let slots = setup.slots as usize;
+        let buffers = usize::from(setup.buffers.next_power_of_two());
+        let bytes = setup.buffer_bytes as usize;
+        let any = SockaddrStorage::from(SocketAddr::new(setup.peer.ip(), 0));
+        let mut memory = Self {
+            templates: setup.templates.iter().map(|t| t.clone().into_boxed_slice()).collect(),
+            scratch: vec![0; slots * setup.scratch_bytes].into_boxed_slice(),
+            scratch_bytes: setup.scratch_bytes,
+            receive: MmapMut::map_anon(buffers * bytes)?,
+            receive_bytes: bytes,
+            held: vec![0; buffers].into_boxed_slice(),
+            ring: MmapMut::map_anon(buffers * size_of::<BufRingEntry>())?,
+            ring_tail: 0,
+            sources: setup.sources.clone(),
+            binds: vec![any; slots].into_boxed_slice(),
+            peer: Box::new(SockaddrStorage::from(setup.peer)),
+            no_peer: Box::new(libc::sockaddr {
+                sa_family: libc::AF_UNSPEC as libc::sa_family_t,
+                sa_data: [0; 14],
+            }),
+            one: Box::new(1),
+            linger_zero: setup
+                .reset_on_close
+                .then(|| Box::new(libc::linger { l_onoff: 1, l_linger: 0 })),
+        };
+        for buffer in 0..buffers {
+            memory.give(buffer as u16);
+        }
+        Ok(memory)
+    }
+
+    /// Address and entries of the buffer ring.
+    pub(super) fn buffer_ring(&self) -> (u64, u16) {
+        (self.ring.as_ptr() as u64, self.held.len() as u16)
+    }
+
+    /// Hands `buffer` to the kernel.
+    #[inline]
+    fn give(&mut self, buffer: u16) {
+        let bytes = self.receive_bytes;
+        let address = self.receive[usize::from(buffer) * bytes..][..bytes].as_mut_ptr() as u64;
+        let index = usize::from(self.ring_tail) & (self.held.len() - 1);
+        let base = self.ring.as_mut_ptr().cast::<BufRingEntry>();
+        // SAFETY: the mapping holds `held.len()` entries, a power of two, and `index` is masked
+        // below it; mappings are page aligned, so the entry is aligned.
+        let entry = unsafe { &mut *base.wrapping_add(index) };
+        entry.set_addr(address);
+        entry.set_len(bytes as u32);
+        entry.set_bid(buffer);
+        self.ring_tail = self.ring_tail.wrapping_add(1);
+        // SAFETY: `base` is the first entry of the ring, initialised (zeroed or written).
+        let tail = unsafe { BufRingEntry::tail(base) };
+        // SAFETY: the tail lies in the mapping, 2-byte aligned, and is only stored to here.
+        let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
+        // Release: the kernel sees the entry before it sees the tail move past it.
+        tail.store(self.ring_tail, Ordering::Release);
+    }
+
+    /// The kernel filled `buffer` with `result` bytes.
+    #[inline]
+    pub(super) fn hold(&mut self, buffer: u16, result: i32) {
+        if let Some(held) = self.held.get_mut(usize::from(buffer)) {
+            *held = u32::try_from(result).unwrap_or(0).min(self.receive_bytes as u32);
+        }
+    }
+
+    #[inline]
+    pub(super) fn held(&self, buffer: u16) -> &[u8] {
+        let buffer = usize::from(buffer);
+        let length = self.held.get(buffer).map_or(0, |&length| length as usize);
+        &self.receive[buffer * self.receive_bytes..][..length]
+    }
+
+    #[inline]
+    pub(super) fn release(&mut self, buffer: u16) {
+        // The caller gives back only what it was given: a buffer of this ring.
+        self.held[usize::from(buffer)] = 0;
+        self.give(buffer);
+    }
+
+    pub(super) fn template(&self, template: u16) -> (*const u8, u32) {
+        let bytes = &self.templates[usize::from(template)];
+        (bytes.as_ptr(), bytes.len() as u32)
+    }
+
+    pub(super) fn scratch(&mut self, slot: u32) -> &mut [u8] {
+        &mut self.scratch[slot as usize * self.scratch_bytes..][..self.scratch_bytes]
+    }
+
+    pub(super) fn scratch_address(&self, slot: u32) -> (*const u8, u32) {
+        let bytes = &self.scratch[slot as usize * self.scratch_bytes..][..self.scratch_bytes];
+        (bytes.as_ptr(), bytes.len() as u32)
+    }
+
+    pub(super) fn peer(&self) -> (*const libc::sockaddr, u32) {
+        (self.peer.as_ptr(), self.peer.len())
+    }
+
+    pub(super) fn no_peer(&self) -> (*const libc::sockaddr, u32) {
+        (&raw const *self.no_peer, size_of::<libc::sockaddr>() as u32)
+    }
+
+    pub(super) fn sources(&self) -> &[IpAddr] {
+        &self.sources
+    }
+
+    pub(super) fn bind_address(
+        &mut self,
+        slot: u32,
+        source: u16,
+        port: u16,
+    ) -> (*const libc::sockaddr, u32) {
+        let address = SocketAddr::new(self.sources[usize::from(source)], port);
+        let stored = &mut self.binds[slot as usize];
+        *stored = SockaddrStorage::from(address);
+        (stored.as_ptr(), stored.len())
+    }
+
+    /// Level, name, value and length of a socket option; `None` where it is not wanted.
+    pub(super) fn option(
+        &self,
+        option: SourceOption,
+    ) -> Option<(u32, u32, *const libc::c_void, u32)> {
+        let (name, value, length) = match option {
+            SourceOption::ReuseAddress => {
+                (libc::SO_REUSEADDR, (&raw const *self.one).cast(), size_of::<libc::c_int>())
+            }
+            SourceOption::LingerZero => {
+                let linger = &raw const **self.linger_zero.as_ref()?;
+                (libc::SO_LINGER, linger.cast(), size_of::<libc::linger>())
+            }
+        };
+        Some((libc::SOL_SOCKET as u32, name as u32, value, length as u32))
+    }
+
+    /// A bound socket by plain syscalls, for kernels that cannot bind in the ring.
+    pub(super) fn open_socket(&self, family: i32, source: u16, port: u16) -> io::Result<OwnedFd> {
+        let socket = plain_socket(family)?;
+        for option in SourceOption::ALL {
+            let Some((level, name, value, length)) = self.option(option) else { continue };
+            // SAFETY: value points to `length` bytes that `self` owns.
+            let set = unsafe {
+                libc::setsockopt(socket.as_raw_fd(), level as i32, name as i32, value, length)
+            };
+            ok_or_errno(set)?;
+        }
+        bind(&socket, SocketAddr::new(self.sources[usize::from(source)], port))?;
+        Ok(socket)
+    }
+}
+
+fn plain_socket(family: i32) -> io::Result<OwnedFd> {
+    // SAFETY: takes no pointers.
+    let fd = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    ok_or_errno(fd)?;
+    // SAFETY: the descriptor was just made and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn bind(socket: &OwnedFd, address: SocketAddr) -> io::Result<()> {
+    let address = SockaddrStorage::from(address);
+    // SAFETY: address and length describe a socket address that lives through the call.
+    ok_or_errno(unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr(), address.len()) })
+}
+
+fn ok_or_errno(result: i32) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
+const BACKLOG: i32 = 65_535;
+
+/// A listening socket and the address that it really has.
+pub(super) fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<(OwnedFd, SocketAddr)> {
+    use nix::sys::socket::{setsockopt, sockopt};
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let socket = plain_socket(family)?;
+    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    if reuse_port {
+        setsockopt(&socket, sockopt::ReusePort, &true)?;
+    }
+    // Inherited by what is accepted: an answer is never held back for an acknowledgement.
+    setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
+    bind(&socket, address)?;
+    // SAFETY: takes no pointers.
+    ok_or_errno(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) })?;
+    let bound = std::net::TcpListener::from(socket);
+    let real = bound.local_addr()?;
+    Ok((bound.into(), real))
+}
