@@ -1,1 +1,16 @@
 //! The shards and the run that spawns them.
+//!
+//! *When* (arrival), *how long* (phase) and *what* (protocol) meet in [`Shard`] and nowhere else.
+
+mod conn;
+mod connect;
+mod control;
+mod list;
+mod ports;
+mod schedule;
+mod session;
+mod shard;
+
+pub use control::{Control, Live, Stop};
+pub use ports::{Endpoint, LeftOver, PortPool};
+pub use shard::{Parts, Shard, ShardError, ShardYield};

@@ -1,0 +1,241 @@
+//! How slots get connections and give them up.
+//!
+//! ```text
+//! kept:   Vacant -> Opening -> Connecting -> Idle <-> Busy       (spoilt: Opening again)
+//! fresh:  Vacant -> Opening -> Idle -> Busy -> Opening ...       (socket bound ahead of need)
+//! ```
+//! A fresh session's socket is made and bound while its slot is idle, so that at the due instant
+//! only connect, send and receive are left, and no connect ever goes out unbound.
+
+use super::conn::State;
+use super::shard::Shard;
+use crate::clock::Clock;
+use crate::evidence::{Phase, Step};
+use crate::log::Append;
+use crate::plan::Close;
+use crate::protocol::{Fault, Protocol};
+use crate::ring::{Completion, Kind, Op, Queue};
+use crate::unit::{Instant, Nanos};
+
+/// A connection that could not be opened is tried again after this.
+pub(super) const RETRY_AFTER: Nanos = Nanos::from_millis(10);
+
+/// Connections being opened at a time before the clock starts: no more than a listener's backlog
+/// is sure to hold.
+const OPENING_MAX: u32 = 128;
+
+const EADDRINUSE: i32 = 98;
+const EADDRNOTAVAIL: i32 = 99;
+
+impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
+    /// Opens slots before the start, as many at a time as is polite.
+    pub(super) fn open_more(&mut self, now: Instant) {
+        let slots = self.conns.len() as u32;
+        while self.tried < slots
+            && self.opening + self.awaiting.len() < OPENING_MAX
+            && self.has_room()
+        {
+            self.open(self.tried, now);
+            self.tried += 1;
+        }
+    }
+
+    /// Makes a socket for `slot`, bound to the source port unused longest.
+    pub(super) fn open(&mut self, slot: u32, now: Instant) {
+        let speech = self.protocol.open(slot);
+        let conn = &mut self.conns[slot as usize];
+        conn.speech = speech;
+        conn.receiving = false;
+        conn.connected = false;
+        conn.since = now;
+        let Some(endpoint) = self.ports.take(now) else {
+            conn.state = State::Starved;
+            self.starved.push_back(&mut self.links, slot);
+            return;
+        };
+        conn.endpoint = Some(endpoint);
+        conn.state = State::Opening;
+        self.opening += 1;
+        let op = Op::Open { source: endpoint.source, port: endpoint.port };
+        self.queue.push(op, self.conns[slot as usize].token(slot));
+    }
+
+    /// Opens slots that wait for a port, as far as ports came free.
+    pub(super) fn feed(&mut self, now: Instant) {
+        while let Some(slot) = self.starved.first() {
+            self.starved.remove(&mut self.links, slot);
+            self.open(slot, now);
+            if self.conns[slot as usize].state == State::Starved {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn on_bind(&mut self, slot: u32, result: i32, now: Instant) {
+        let conn = &self.conns[slot as usize];
+        if conn.state != State::Opening {
+            return;
+        }
+        if result < 0 {
+            return self.open_failed(slot, Step::Bind, -result, now);
+        }
+        self.opening -= 1;
+        if self.plan.fresh {
+            self.make_idle(slot, now);
+        } else {
+            let conn = &mut self.conns[slot as usize];
+            conn.state = State::Connecting;
+            conn.since = now;
+            self.awaiting.push_back(&mut self.links, slot);
+            self.queue.push(Op::Connect, conn.token(slot));
+        }
+    }
+
+    pub(super) fn on_open_failed(&mut self, slot: u32, completion: &Completion, now: Instant) {
+        if self.conns[slot as usize].state == State::Opening && completion.result < 0 {
+            let step = match completion.token.kind() {
+                Some(Kind::Socket) => Step::Socket,
+                _ => Step::Bind,
+            };
+            self.open_failed(slot, step, -completion.result, now);
+        }
+    }
+
+    #[cold]
+    fn open_failed(&mut self, slot: u32, step: Step, errno: i32, now: Instant) {
+        self.opening -= 1;
+        let conn = &mut self.conns[slot as usize];
+        let taken = step == Step::Bind && matches!(errno, EADDRINUSE | EADDRNOTAVAIL);
+        if taken && let Some(endpoint) = conn.endpoint.take() {
+            // Something else holds this port: the next one will do.
+            self.ports.set_aside(endpoint);
+            self.retire(slot, now);
+            return self.open(slot, now);
+        }
+        self.tally.count_error(self.phase, step, errno as u16);
+        self.retire(slot, now);
+        self.retry(slot, now);
+    }
+
+    fn retry(&mut self, slot: u32, now: Instant) {
+        let conn = &mut self.conns[slot as usize];
+        conn.state = State::Retrying;
+        conn.since = now;
+        self.retrying.push_back(&mut self.links, slot);
+    }
+
+    pub(super) fn on_connect(&mut self, slot: u32, result: i32, now: Instant) {
+        let conn = &mut self.conns[slot as usize];
+        if result < 0 {
+            return self.on_failure(slot, Step::Connect, -result, now);
+        }
+        if conn.connected {
+            return;
+        }
+        conn.connected = true;
+        self.tally.connections_started += 1;
+        self.connections_open += 1;
+        match conn.state {
+            State::Connecting => {
+                self.awaiting.remove(&mut self.links, slot);
+                self.arm(slot);
+                self.make_idle(slot, now);
+            }
+            _ => conn.session.connected_at = Some(now),
+        }
+    }
+
+    /// Arms the receive that suits: from now on for kept connections, once for fresh ones, which
+    /// would otherwise have to be cancelled before they close.
+    #[inline]
+    pub(super) fn arm(&mut self, slot: u32) {
+        let conn = &mut self.conns[slot as usize];
+        conn.receiving = true;
+        let op = if self.plan.fresh { Op::Receive } else { Op::ReceiveMany };
+        self.queue.push(op, conn.token(slot));
+    }
+
+    #[inline]
+    pub(super) fn make_idle(&mut self, slot: u32, now: Instant) {
+        let conn = &mut self.conns[slot as usize];
+        conn.state = State::Idle;
+        conn.since = now;
+        self.idle.push_back(&mut self.links, slot);
+    }
+
+    /// A failure that is not of a request: of a connection being made, or idle.
+    #[cold]
+    pub(super) fn lose(&mut self, slot: u32, step: Step, errno: i32, now: Instant) {
+        match self.conns[slot as usize].state {
+            State::Connecting => {
+                self.tally.count_error(self.phase, step, errno as u16);
+                self.awaiting.remove(&mut self.links, slot);
+                self.retire(slot, now);
+                self.retry(slot, now);
+            }
+            State::Idle => {
+                self.idle.remove(&mut self.links, slot);
+                self.reopen(slot, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Bytes came that nobody asked for.
+    #[cold]
+    pub(super) fn spoil_idle(&mut self, slot: u32, now: Instant) {
+        self.tally.count_error(self.phase, Step::Parse, Fault::Surplus as u16);
+        self.lose(slot, Step::Parse, 0, now);
+    }
+
+    /// Closes the connection of a slot that is on no list, and opens it again at once.
+    pub(super) fn reopen(&mut self, slot: u32, now: Instant) {
+        if !self.plan.fresh {
+            self.tally.connections_reopened += 1;
+        }
+        self.retire(slot, now);
+        self.open(slot, now);
+    }
+
+    /// Ends a fresh session's connection as the plan says, and makes the slot ready for the next.
+    #[inline]
+    pub(super) fn renew(&mut self, slot: u32, now: Instant) {
+        let conn = &mut self.conns[slot as usize];
+        conn.served = false;
+        if self.plan.close == Close::Recycle && conn.connected && !conn.receiving {
+            self.queue.push(Op::Disconnect, conn.token(slot));
+            conn.generation += 1;
+            self.connections_open -= u64::from(conn.connected);
+            conn.connected = false;
+            conn.speech = self.protocol.open(slot);
+            self.make_idle(slot, now);
+        } else {
+            self.retire(slot, now);
+            self.open(slot, now);
+        }
+    }
+
+    /// Gives the slot's connection and port up. What it still had in flight is cancelled and,
+    /// being of an older generation, no longer heard.
+    pub(super) fn retire(&mut self, slot: u32, now: Instant) {
+        let conn = &mut self.conns[slot as usize];
+        let token = conn.token(slot);
+        if conn.receiving {
+            self.queue.push(Op::Cancel, token);
+        }
+        self.queue.push(Op::Close, token);
+        conn.generation += 1;
+        conn.state = State::Vacant;
+        conn.receiving = false;
+        self.connections_open -= u64::from(conn.connected);
+        conn.connected = false;
+        if let Some(endpoint) = conn.endpoint.take() {
+            self.ports.give_back(endpoint, now);
+        }
+    }
+
+    /// Whether an arrival finds no slot because there is no port.
+    pub(super) fn lacks_ports(&self) -> bool {
+        !self.starved.is_empty() && self.phase != Phase::Connect
+    }
+}

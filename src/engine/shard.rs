@@ -1,0 +1,517 @@
+//! A shard: one pinned thread that owns a queue, a port pool, a clock and a log writer, and
+//! shares nothing while it runs.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+
+use super::conn::{Conn, State};
+use super::control::{Control, Live, Stop};
+use super::list::{Links, List};
+use super::ports::PortPool;
+use super::schedule::Schedule;
+use crate::clock::Clock;
+use crate::evidence::{Outcome, Phase, Request, Tally};
+use crate::log::Append;
+use crate::plan::{Idle, Plan};
+use crate::protocol::Protocol;
+use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, QueueCounters, QueueError, Wait};
+use crate::unit::{Instant, Nanos, Rate};
+
+/// Completions handled per look at the clock.
+const BATCH: usize = 64;
+
+/// Sessions started per look at the clock, so that `sent_at` is not older than a few of them
+/// take: a kept one costs the kernel some 3 us, a fresh one some 30.
+const STARTS_KEPT: u32 = 8;
+const STARTS_FRESH: u32 = 2;
+
+/// A sleeping shard wakes this long before an arrival is due and spins the rest.
+const WAKE_EARLY: Nanos = Nanos::from_micros(80);
+
+/// The longest that a shard waits before it looks at the stop flag again.
+const WAIT_MAX: Nanos = Nanos::from_millis(10);
+
+/// What a shard is made of.
+#[derive(Debug)]
+pub struct Parts<Q, C, P, L> {
+    /// Where operations go.
+    pub queue: Q,
+    /// What time it is.
+    pub clock: C,
+    /// What to say.
+    pub protocol: P,
+    /// Where requests go when they end.
+    pub log: L,
+    /// Where to send from.
+    pub ports: PortPool,
+}
+
+/// One shard.
+#[derive(Debug)]
+pub struct Shard<'a, Q, C, P: Protocol, L> {
+    pub(super) queue: Q,
+    pub(super) clock: C,
+    pub(super) protocol: P,
+    pub(super) log: L,
+    pub(super) ports: PortPool,
+    pub(super) plan: &'a Plan,
+    control: &'a Control,
+    live: &'a Live,
+    pub(super) conns: Vec<Conn<P::Conn>>,
+    pub(super) template_bytes: Vec<u64>,
+    pub(super) links: Links,
+    /// Ready for a session, the longest idle first.
+    pub(super) idle: List,
+    /// Awaiting an answer or a connection, the oldest first.
+    pub(super) awaiting: List,
+    pub(super) thinking: List,
+    pub(super) retrying: List,
+    pub(super) starved: List,
+    /// Slots that were opened, or tried, before the start.
+    pub(super) tried: u32,
+    /// Slots whose socket is being made.
+    pub(super) opening: u32,
+    pub(super) schedule: Schedule,
+    /// Sessions that a closed loop may still start.
+    pub(super) closed_left: u64,
+    pub(super) sessions_begun: u64,
+    pub(super) sessions_open: u64,
+    pub(super) connections_open: u64,
+    pub(super) phase: Phase,
+    pub(super) tally: Tally,
+    pub(super) ended: u64,
+    /// Requests by outcome, of all phases.
+    seen: [u64; Outcome::ALL.len()],
+    measure_at: Instant,
+    end_at: Instant,
+    ended_at: Instant,
+    pub(super) last_done_at: Instant,
+    last_pass: Instant,
+    passes: u64,
+    pub(super) stale: u64,
+    pub(super) buffers_exhausted: u64,
+    before: QueueCounters,
+    measured: Option<Measured>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    counters: QueueCounters,
+    passes: u64,
+}
+
+/// What a shard leaves behind.
+#[derive(Debug)]
+pub struct ShardYield<L> {
+    /// What it counted.
+    pub tally: Tally,
+    /// Its log writer.
+    pub log: L,
+    /// Syscalls and operations of the measure phase; overflows of the whole run.
+    pub counters: QueueCounters,
+    /// Passes of the loop in the measure phase.
+    pub passes: u64,
+    /// Completions of connections that had gone on.
+    pub stale_completions: u64,
+    /// Times that the receive buffers ran out.
+    pub buffers_exhausted: u64,
+    /// When the measure phase ended for this shard.
+    pub ended_at: Instant,
+    /// When its last request ended.
+    pub last_done_at: Instant,
+}
+
+/// Why a shard cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShardError {
+    /// The queue broke.
+    Queue(QueueError),
+}
+
+impl fmt::Display for ShardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queue(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ShardError {}
+
+impl From<QueueError> for ShardError {
+    fn from(error: QueueError) -> Self {
+        Self::Queue(error)
+    }
+}
+
+/// Called at the edges of the measure phase: what else is to be read there.
+pub trait Edges {
+    /// The measure phase begins.
+    fn begin(&mut self) {}
+    /// The measure phase ends.
+    fn end(&mut self) {}
+}
+
+impl Edges for () {}
+
+impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
+    /// Shard `index` of the plan, with all memory that it will need.
+    pub fn new(
+        parts: Parts<Q, C, P, L>,
+        plan: &'a Plan,
+        index: u32,
+        control: &'a Control,
+        live: &'a Live,
+    ) -> Self {
+        let Parts { queue, clock, mut protocol, log, ports } = parts;
+        let slots = plan.share(u64::from(plan.concurrence), index) as u32;
+        let conns = (0..slots).map(|slot| Conn::new(protocol.open(slot))).collect();
+        let closed_left = match (plan.rate, plan.count) {
+            (Rate::Max, Some(count)) => plan.share(count, index),
+            (Rate::Max, None) => u64::MAX,
+            _ => 0,
+        };
+        let template_bytes = protocol.templates().iter().map(|t| t.len() as u64).collect();
+        let tally = Tally { connections_asked: u64::from(slots), ..Tally::prepared() };
+        Self {
+            queue,
+            clock,
+            protocol,
+            log,
+            ports,
+            plan,
+            control,
+            live,
+            conns,
+            template_bytes,
+            links: Links::new(slots),
+            idle: List::new(),
+            awaiting: List::new(),
+            thinking: List::new(),
+            retrying: List::new(),
+            starved: List::new(),
+            tried: 0,
+            opening: 0,
+            schedule: Schedule::new(plan, index, Instant::ZERO),
+            closed_left,
+            sessions_begun: 0,
+            sessions_open: 0,
+            connections_open: 0,
+            phase: Phase::Connect,
+            tally,
+            ended: 0,
+            seen: [0; Outcome::ALL.len()],
+            measure_at: Instant::NEVER,
+            end_at: Instant::NEVER,
+            ended_at: Instant::NEVER,
+            last_done_at: Instant::ZERO,
+            last_pass: Instant::ZERO,
+            passes: 0,
+            stale: 0,
+            buffers_exhausted: 0,
+            before: QueueCounters::default(),
+            measured: None,
+        }
+    }
+
+    /// Opens the kept connections, or makes the sockets of the fresh ones, then waits for the
+    /// start. Gives the start, or `None` where the run was stopped before.
+    ///
+    /// # Errors
+    /// The queue broke.
+    pub fn connect(&mut self) -> Result<Option<Instant>, ShardError> {
+        loop {
+            let now = self.clock.now();
+            self.reap(now);
+            self.expire(now);
+            self.open_more(now);
+            let tried = self.tried == self.slots() && self.opening == 0 && self.awaiting.is_empty();
+            self.tell();
+            if tried {
+                self.live.ready.store(1, Ordering::Release);
+            }
+            if self.control.stopped() != Stop::Run {
+                return Ok(None);
+            }
+            if let Some(start) = self.control.start_at() {
+                return Ok(Some(start));
+            }
+            // The clock has not started: waiting in the kernel disturbs nothing.
+            let wait = Nanos::from_millis(if tried { 1 } else { 5 });
+            self.queue.submit(Wait::For(1, wait))?;
+        }
+    }
+
+    /// Generates the load from `start` on, drains, and gives what was seen.
+    ///
+    /// # Errors
+    /// The queue broke.
+    pub fn run(
+        mut self,
+        index: u32,
+        start: Instant,
+        edges: &mut impl Edges,
+    ) -> Result<ShardYield<L>, ShardError> {
+        self.schedule = Schedule::new(self.plan, index, start);
+        self.measure_at = start + self.plan.warmup;
+        self.end_at = match self.plan.count {
+            Some(_) => Instant::NEVER,
+            None => self.measure_at + self.plan.duration,
+        };
+        self.tally.connections_opened = u64::from(self.idle.len());
+        self.phase = Phase::Warmup;
+        self.last_pass = start;
+        while self.phase != Phase::Drain || !self.is_drained() {
+            self.pass(edges)?;
+        }
+        Ok(self.finish())
+    }
+
+    /// One turn of the loop.
+    #[inline]
+    fn pass(&mut self, edges: &mut impl Edges) -> Result<(), ShardError> {
+        let now = self.clock.now();
+        self.reap(now);
+        self.expire(now);
+        self.turn_phase(now, edges);
+        self.start_due(now);
+        self.account(now);
+        self.queue.submit(self.wait(now))?;
+        Ok(())
+    }
+
+    /// Takes what the queue completed.
+    #[inline]
+    fn reap(&mut self, now: Instant) {
+        let mut batch = [Completion::NONE; BATCH];
+        let count = self.queue.reap(&mut batch);
+        for completion in &batch[..count] {
+            self.on_completion(completion, now);
+            self.queue.release(completion);
+        }
+    }
+
+    #[inline]
+    fn on_completion(&mut self, completion: &Completion, now: Instant) {
+        let slot = completion.token.slot();
+        let current = self.conns.get(slot as usize).map(|conn| conn.generation);
+        if !current.is_some_and(|generation| completion.token.is_of(generation)) {
+            self.stale += 1;
+            return;
+        }
+        match completion.token.kind() {
+            Some(Kind::Receive) => self.on_receive(slot, completion, now),
+            Some(Kind::Connect) => self.on_connect(slot, completion.result, now),
+            Some(Kind::Bind) => self.on_bind(slot, completion.result, now),
+            Some(Kind::Send) => self.on_send(slot, completion.result, now),
+            Some(Kind::Socket | Kind::Option) => self.on_open_failed(slot, completion, now),
+            // Quiet ones: what they leave undone shows at the next operation.
+            Some(Kind::Disconnect | Kind::Cancel | Kind::Close | Kind::Accept) | None => {}
+        }
+    }
+
+    /// Ends what has waited long enough.
+    #[inline]
+    fn expire(&mut self, now: Instant) {
+        while let Some(slot) = self.ripe(&self.awaiting, self.plan.timeout, now) {
+            self.on_timeout(slot, now);
+        }
+        while let Some(slot) = self.ripe(&self.thinking, self.plan.think, now) {
+            self.think_over(slot, now);
+        }
+        while let Some(slot) = self.ripe(&self.retrying, super::connect::RETRY_AFTER, now) {
+            self.retrying.remove(&mut self.links, slot);
+            self.open(slot, now);
+        }
+        if !self.starved.is_empty() {
+            self.feed(now);
+        }
+    }
+
+    #[inline]
+    fn ripe(&self, list: &List, after: Nanos, now: Instant) -> Option<u32> {
+        list.first().filter(|&slot| self.conns[slot as usize].since + after <= now)
+    }
+
+    /// Goes from warm-up to measure to drain.
+    #[inline]
+    fn turn_phase(&mut self, now: Instant, edges: &mut impl Edges) {
+        match self.phase {
+            Phase::Connect | Phase::Warmup => {
+                if now >= self.measure_at {
+                    self.phase = Phase::Measure;
+                    self.before = self.queue.counters();
+                    self.passes = 0;
+                    edges.begin();
+                }
+            }
+            Phase::Measure => {
+                self.schedule.advance(now.min(self.end_at));
+                if self.is_over(now) {
+                    self.end_measure(now, edges);
+                }
+            }
+            Phase::Drain => {}
+        }
+        if self.phase < Phase::Measure {
+            self.schedule.advance(now.min(self.end_at));
+            if self.control.stopped() != Stop::Run {
+                self.end_measure(now, edges);
+            }
+        }
+    }
+
+    #[inline]
+    fn is_over(&self, now: Instant) -> bool {
+        let exhausted = match (self.plan.rate, self.plan.count) {
+            (_, None) => false,
+            (Rate::Max, Some(_)) => self.closed_left == 0 && self.sessions_open == 0,
+            (_, Some(_)) => {
+                self.schedule.next_due() == Instant::NEVER
+                    && self.schedule.backlog() == 0
+                    && self.sessions_open == 0
+            }
+        };
+        now >= self.end_at || exhausted || self.control.stopped() != Stop::Run
+    }
+
+    #[cold]
+    fn end_measure(&mut self, now: Instant, edges: &mut impl Edges) {
+        self.phase = Phase::Drain;
+        self.ended_at = now.min(self.end_at);
+        self.schedule.cut();
+        self.closed_left = 0;
+        self.tally.sessions_planned += self.schedule.planned();
+        self.tally.connections_ended = self.tally.connections_started - self.connections_open;
+        edges.end();
+        let counters = self.queue.counters();
+        self.measured = Some(Measured { counters, passes: self.passes });
+    }
+
+    /// Starts what is due, as far as there is room.
+    #[inline]
+    fn start_due(&mut self, now: Instant) {
+        if self.plan.rate == Rate::Max {
+            return self.start_closed(now);
+        }
+        let mut starts = if self.plan.fresh { STARTS_FRESH } else { STARTS_KEPT };
+        while starts > 0 && self.schedule.backlog() > 0 && self.start_next(now) {
+            starts -= 1;
+        }
+    }
+
+    /// How the queue may wait.
+    #[inline]
+    fn wait(&self, now: Instant) -> Wait {
+        let startable = !self.idle.is_empty()
+            && (self.schedule.backlog() > 0 || (self.closed_left > 0 && self.phase < Phase::Drain));
+        if startable {
+            return Wait::Poll;
+        }
+        if self.plan.rate == Rate::Max || self.phase == Phase::Drain {
+            return Wait::For(1, self.until_next(now));
+        }
+        let until_due = self.schedule.next_due().since(now + WAKE_EARLY);
+        if self.plan.idle == Idle::Spin || until_due == Nanos::ZERO {
+            return Wait::Poll;
+        }
+        Wait::For(1, until_due.min(self.until_next(now)))
+    }
+
+    /// Time until something other than a completion or an arrival wants the shard.
+    fn until_next(&self, now: Instant) -> Nanos {
+        let waits = [
+            (&self.awaiting, self.plan.timeout),
+            (&self.thinking, self.plan.think),
+            (&self.retrying, super::connect::RETRY_AFTER),
+        ];
+        let ends = waits.iter().filter_map(|&(list, after)| {
+            list.first().map(|slot| self.conns[slot as usize].since + after)
+        });
+        let edge = match self.phase {
+            Phase::Connect | Phase::Warmup => self.measure_at,
+            Phase::Measure => self.end_at,
+            Phase::Drain => self.ended_at + self.plan.timeout,
+        };
+        ends.fold(edge, Instant::min).since(now).min(WAIT_MAX)
+    }
+
+    /// Keeps the figures that are not of one request.
+    #[inline]
+    fn account(&mut self, now: Instant) {
+        self.passes += 1;
+        let backlog = self.schedule.backlog();
+        if backlog > 0 && self.idle.is_empty() && self.phase == Phase::Measure {
+            self.tally.at_cap_ns += now.since(self.last_pass).0;
+            self.tally.backlog_max = self.tally.backlog_max.max(backlog);
+        }
+        self.last_pass = now;
+        self.tell();
+    }
+
+    fn tell(&self) {
+        Live::publish(&self.live.opened, u64::from(self.idle.len()));
+        Live::publish(&self.live.unopened, u64::from(self.retrying.len()));
+        Live::publish(&self.live.sessions_ended, self.ended);
+        Live::publish(&self.live.sessions_open, self.sessions_open);
+        Live::publish(&self.live.ok, self.seen[Outcome::Ok as usize]);
+        Live::publish(&self.live.refused, self.seen[Outcome::Refused as usize]);
+    }
+
+    fn is_drained(&self) -> bool {
+        let done = self.sessions_open == 0 && self.schedule.backlog() == 0;
+        let given_up = self.clock.now() >= self.ended_at + self.plan.timeout;
+        done || given_up || self.control.stopped() == Stop::Abandon
+    }
+
+    fn slots(&self) -> u32 {
+        self.conns.len() as u32
+    }
+
+    /// Whether a session's worth of operations can be pushed.
+    #[inline]
+    pub(super) fn has_room(&mut self) -> bool {
+        self.queue.room() > 2 * OPERATIONS_PER_OPEN
+    }
+
+    /// Hands a request that has ended to the log, and counts it.
+    #[inline]
+    pub(super) fn record(&mut self, request: &Request) {
+        self.log.append(request);
+        self.seen[request.outcome as usize] += 1;
+        if request.phase == Phase::Measure {
+            self.tally.count(request);
+        }
+        self.last_done_at = self.last_done_at.max(request.done_at);
+    }
+
+    fn finish(mut self) -> ShardYield<L> {
+        let now = self.clock.now();
+        self.give_up_waiting(now);
+        let _ = self.queue.submit(Wait::Poll);
+        let overflows = self.queue.counters().overflows;
+        let measured = self.measured.unwrap_or(Measured { counters: self.before, passes: 0 });
+        self.tally.ports_set_aside = self.ports.set_aside_count();
+        ShardYield {
+            counters: QueueCounters {
+                enters: measured.counters.enters - self.before.enters,
+                operations: measured.counters.operations - self.before.operations,
+                overflows,
+            },
+            passes: measured.passes,
+            tally: self.tally,
+            log: self.log,
+            stale_completions: self.stale,
+            buffers_exhausted: self.buffers_exhausted,
+            ended_at: self.ended_at,
+            last_done_at: self.last_done_at,
+        }
+    }
+}
+
+impl<S> Conn<S> {
+    /// Whether a session uses it.
+    pub(super) fn is_in_session(&self) -> bool {
+        matches!(self.state, State::Busy | State::Thinking)
+    }
+}
