@@ -270,7 +270,7 @@ pub(super) struct ServeArgs {
 
     /// http or echo
     #[argh(positional, arg_name = "KIND")]
-    pub kind: Option<String>,
+    pub kind: String,
 }
 
 impl ServeArgs {

@@ -20,6 +20,8 @@ pub(super) enum CliError {
     MissingValue { flag: &'static str, wants: &'static str },
     /// A switch was given a value.
     NeedlessValue { flag: &'static str, value: String },
+    /// An operand that has to be there is not; what it is, and a whole line.
+    MissingOperand { name: &'static str, wants: &'static str, example: &'static str },
     /// One operand too many.
     Surplus { typed: String, command: &'static str },
     /// A value is not of its flag's type.
@@ -84,6 +86,9 @@ impl fmt::Display for CliError {
             Self::NeedlessValue { flag, value } => {
                 write!(f, "{flag} '{value}': it takes no value, like {flag} alone")
             }
+            Self::MissingOperand { name, wants, example } => {
+                write!(f, "{name} is missing: {wants}, like {example}")
+            }
             Self::Surplus { typed, command } => {
                 write!(f, "'{typed}' is one word too many: see onrush {command} --help")
             }
@@ -97,16 +102,27 @@ impl fmt::Display for CliError {
 
 impl std::error::Error for CliError {}
 
+/// The value of `flag`.
+///
+/// # Errors
+/// The text is not of the type.
+pub(super) fn parse<T: FromStr<Err = ParseError>>(
+    flag: &'static str,
+    typed: &str,
+) -> Result<T, CliError> {
+    typed.parse().map_err(|error| CliError::Parse { flag, error })
+}
+
 /// The value of `flag`: as typed, or else its default, which is a text that parses.
 ///
 /// # Errors
 /// The text is not of the type.
 pub(super) fn read<T: FromStr<Err = ParseError>>(
     flag: &'static str,
-    typed: Option<&str>,
+    typed: &Option<String>,
     default: &str,
 ) -> Result<T, CliError> {
-    typed.unwrap_or(default).parse().map_err(|error| CliError::Parse { flag, error })
+    parse(flag, typed.as_deref().unwrap_or(default))
 }
 
 /// The value of `flag` where there is one.
@@ -115,9 +131,9 @@ pub(super) fn read<T: FromStr<Err = ParseError>>(
 /// The text is not of the type.
 pub(super) fn read_if_given<T: FromStr<Err = ParseError>>(
     flag: &'static str,
-    typed: Option<&str>,
+    typed: &Option<String>,
 ) -> Result<Option<T>, CliError> {
-    typed.map(|typed| read(flag, Some(typed), typed)).transpose()
+    typed.as_deref().map(|typed| parse(flag, typed)).transpose()
 }
 
 /// The count that `flag` gives, within `low` and `high`, both included.
@@ -129,7 +145,7 @@ pub(super) fn read_count(
     typed: &str,
     (low, high): (u64, u64),
 ) -> Result<u64, CliError> {
-    let Count(count) = read(flag, Some(typed), typed)?;
+    let Count(count) = parse(flag, typed)?;
     if (low..=high).contains(&count) {
         return Ok(count);
     }

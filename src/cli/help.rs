@@ -18,7 +18,8 @@ pub(super) fn overview(commands: &[CommandInfoWithArgs]) -> String {
          Usage: onrush COMMAND [options]\n\nCommands:\n",
     );
     for command in commands {
-        entry(&mut page, &format!("  {}", usage_of(command)), command.description);
+        let said = command.description.split(". ").next().unwrap_or_default();
+        entry(&mut page, &format!("  {}", command.name), said.trim_end_matches('.'));
     }
     page.push_str("\nEverywhere:\n");
     everywhere(&mut page);
@@ -72,6 +73,7 @@ fn usage_of(command: &CommandInfoWithArgs) -> String {
     for PositionalInfo { name, optionality, .. } in command.positionals {
         let _ = match optionality {
             Optionality::Repeating => write!(usage, " [{name}...]"),
+            Optionality::Required => write!(usage, " {name}"),
             _ => write!(usage, " [{name}]"),
         };
     }
@@ -97,19 +99,64 @@ fn entry(page: &mut String, name: &str, description: &str) {
     fill(page, description, INDENT);
 }
 
-/// Appends `text`, broken at words, its further lines indented; the first is already.
+/// Appends `text`, broken at words, its further lines indented; the first is already. A default
+/// stays on one line: that is where eyes and `grep` look for it.
 fn fill(page: &mut String, text: &str, indent: usize) {
+    let text = text.replace("(default ", "(default\u{a0}");
     let mut column = indent;
-    for (i, word) in text.split_whitespace().enumerate() {
-        if i > 0 && column + 1 + word.len() > WIDTH {
+    for (i, word) in text.split(' ').enumerate() {
+        let width = word.chars().count();
+        if i > 0 && column + 1 + width > WIDTH {
             let _ = write!(page, "\n{:indent$}", "");
             column = indent;
         } else if i > 0 {
             page.push(' ');
             column += 1;
         }
-        page.push_str(word);
-        column += word.len();
+        page.push_str(&word.replace('\u{a0}', " "));
+        column += width;
     }
     page.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::{ReportArgs, RunArgs, ServeArgs};
+    use super::super::commands;
+    use super::*;
+    use argh::ArgsInfo;
+
+    fn pages() -> Vec<String> {
+        vec![
+            overview(&commands()),
+            of_command(&RunArgs::get_args_info(), RunArgs::GROUPS),
+            of_command(&ReportArgs::get_args_info(), ReportArgs::GROUPS),
+            of_command(&ServeArgs::get_args_info(), ServeArgs::GROUPS),
+        ]
+    }
+
+    #[test]
+    fn every_page_fits_a_terminal() {
+        for page in pages() {
+            let long = page.lines().find(|line| line.chars().count() > WIDTH);
+            assert_eq!(long, None);
+            assert!(page.ends_with('\n') && !page.contains(" \n"), "{page}");
+        }
+    }
+
+    #[test]
+    fn every_group_has_its_heading() {
+        let page = of_command(&RunArgs::get_args_info(), RunArgs::GROUPS);
+        for heading in ["\nLoad:\n  -R, --rate", "\nMachine:\n  -t,", "\nOutput:\n  -o,"] {
+            assert!(page.contains(heading), "{heading}\n{page}");
+        }
+    }
+
+    #[test]
+    fn a_default_stays_on_its_line() {
+        let mut page = String::new();
+        let text = format!("{} (default 10s)", "x".repeat(70));
+        fill(&mut page, &text, 4);
+        assert_eq!(page, format!("{}\n    (default 10s)\n", "x".repeat(70)));
+    }
 }

@@ -47,6 +47,7 @@ pub(super) fn normalise(info: &CommandInfoWithArgs, typed: &[String]) -> Result<
             return Ok(asked);
         }
     }
+    line.check_operands()?;
     Ok(Line::Words(line.into_words()))
 }
 
@@ -63,14 +64,11 @@ pub(super) fn nearest(
     typed: &str,
     names: impl Iterator<Item = &'static str>,
 ) -> Option<&'static str> {
-    /// Below this two names have little in common, found by looking at slips of the finger.
-    const LIKENESS_MIN: f64 = 0.8;
+    /// Below this two names have little in common; two letters swapped in three are above it.
+    const LIKENESS_MIN: f64 = 0.6;
+    let bare = |name: &str| name.trim_start_matches('-').to_owned();
     names
-        .map(|name| {
-            let likeness =
-                strsim::jaro_winkler(typed.trim_start_matches('-'), name.trim_start_matches('-'));
-            (likeness, name)
-        })
+        .map(|name| (strsim::normalized_damerau_levenshtein(&bare(typed), &bare(name)), name))
         .filter(|&(likeness, _)| likeness >= LIKENESS_MIN)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
@@ -150,6 +148,18 @@ impl Plain<'_> {
         Ok(())
     }
 
+    fn check_operands(&self) -> Result<(), CliError> {
+        let missing = self.info.positionals.get(self.operands.len());
+        match missing.filter(|place| place.optionality == Optionality::Required) {
+            None => Ok(()),
+            Some(place) => Err(CliError::MissingOperand {
+                name: place.name,
+                wants: place.description,
+                example: self.info.examples.first().copied().unwrap_or_default(),
+            }),
+        }
+    }
+
     fn find(
         &self,
         wanted: impl Fn(&FlagInfo<'static>) -> bool,
@@ -159,15 +169,11 @@ impl Plain<'_> {
 
     fn unknown(&self, typed: &str) -> CliError {
         let names = self.info.flags.iter().map(|flag| flag.long);
+        let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == typed).map(|(_, ours)| ours);
+        let known = elsewhere.and_then(|ours| names.clone().find(|name| name == ours));
         // One letter is like too many names to guess from.
-        let nearest = if typed.starts_with("--") {
-            let known = ELSEWHERE.iter().find(|(theirs, _)| *theirs == typed).map(|known| known.1);
-            known
-                .filter(|ours| names.clone().any(|name| name == *ours))
-                .or_else(|| nearest(typed, names))
-        } else {
-            None
-        };
+        let like = || typed.starts_with("--").then(|| nearest(typed, names)).flatten();
+        let nearest = known.or_else(like);
         CliError::UnknownFlag { command: self.info.name, typed: typed.into(), nearest }
     }
 

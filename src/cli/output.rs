@@ -32,12 +32,12 @@ impl Output {
     /// # Errors
     /// The format is none, or the file has no name.
     pub(super) fn new(
-        format: Option<&str>,
-        json: Option<&str>,
+        format: &Option<String>,
+        json: &Option<String>,
         latency: bool,
     ) -> Result<Self, CliError> {
         let format = read("--format", format, "text")?;
-        let json = json.map(|json| path("--json", json)).transpose()?;
+        let json = json.as_deref().map(|json| path("--json", json)).transpose()?;
         Ok(Self { format, json, latency })
     }
 }

@@ -30,7 +30,7 @@ impl ReportCommand {
         if logs.is_empty() {
             logs.push("onrush.data".into());
         }
-        let output = Output::new(args.format.as_deref(), args.json.as_deref(), args.latency)?;
+        let output = Output::new(&args.format, &args.json, args.latency)?;
         Ok(Self { logs, output, force: args.force })
     }
 }

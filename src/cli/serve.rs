@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::args::ServeArgs;
-use super::error::{CliError, read, read_count, read_if_given};
+use super::error::{CliError, parse, read, read_count, read_if_given};
 use super::exit::Exit;
 use super::output::Format;
 use super::run::{allowed_cpus, cpus_of};
@@ -56,11 +56,8 @@ impl ServeCommand {
     /// # Errors
     /// A value breaks its rule.
     pub(super) fn new(args: &ServeArgs) -> Result<Self, CliError> {
-        let kind = match args.kind.as_deref() {
-            Some(kind) => read("KIND", Some(kind), "")?,
-            None => return Err(CliError::rule("KIND", "", "http or echo, like onrush serve http")),
-        };
-        let body_bytes: ByteSize = read("--body-bytes", args.body_bytes.as_deref(), "64")?;
+        let kind = parse("KIND", &args.kind)?;
+        let body_bytes: ByteSize = read("--body-bytes", &args.body_bytes, "64")?;
         if body_bytes.0 > BODY_BYTES_MAX {
             let rule = "at most 256MiB, like 4KiB";
             return Err(CliError::rule("--body-bytes", body_bytes, rule));
@@ -70,7 +67,7 @@ impl ServeCommand {
             return Err(CliError::rule("--body-bytes", typed, rule));
         }
         let allowed = allowed_cpus();
-        let listed = cpus_of(args.cpus.as_deref(), &allowed)?;
+        let listed = cpus_of(&args.cpus, &allowed)?;
         let shards = match (&args.shards, &listed) {
             (Some(typed), _) => read_count("--shards", typed, (1, SHARDS_MAX))? as usize,
             (None, Some(listed)) => listed.len(),
@@ -83,13 +80,13 @@ impl ServeCommand {
             listen: listen_of(args.listen.as_deref().unwrap_or("127.0.0.1:8080"))?,
             shards: shards as u32,
             cpus: CpuList(cpus),
-            delay: read("--delay", args.delay.as_deref(), "0")?,
+            delay: read("--delay", &args.delay, "0")?,
             body_bytes,
             close_after: (args.close_after.as_deref())
                 .map(|typed| read_count("--close-after", typed, (1, u64::MAX)))
                 .transpose()?,
-            duration: read_if_given("--duration", args.duration.as_deref())?,
-            format: read("--format", args.format.as_deref(), "text")?,
+            duration: read_if_given("--duration", &args.duration)?,
+            format: read("--format", &args.format, "text")?,
         })
     }
 }

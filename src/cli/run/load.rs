@@ -1,7 +1,7 @@
 //! How much load, and how it lies in time.
 
 use super::super::args::RunArgs;
-use super::super::error::{CliError, read, read_count, read_if_given};
+use super::super::error::{CliError, parse, read, read_count, read_if_given};
 use super::Notice;
 use crate::plan::{Close, OnCap, Pattern};
 use crate::unit::{Nanos, Rate};
@@ -38,29 +38,20 @@ pub(super) fn load_of(args: &RunArgs, notices: &mut Vec<Notice>) -> Result<Load,
     let load = Load {
         rate: rate_of(args)?,
         concurrence: count("--concurrence", &args.concurrence, "64", CONCURRENCE_MAX)? as u32,
-        pattern: read("--pattern", args.pattern.as_deref(), "even")?,
+        pattern: read("--pattern", &args.pattern, "even")?,
         duration: above_zero("--duration", &args.duration, "10s")?,
         count: (args.count.is_some())
             .then(|| count("--count", &args.count, "1", SESSIONS_MAX))
             .transpose()?,
-        warmup: read("--warmup", args.warmup.as_deref(), "0")?,
+        warmup: read("--warmup", &args.warmup, "0")?,
         requests: count("--requests", &args.requests, "1", REQUESTS_MAX)? as u32,
-        think: read("--think", args.think.as_deref(), "0")?,
+        think: read("--think", &args.think, "0")?,
         close: close_of(args)?,
-        on_cap: read("--on-cap", args.on_cap.as_deref(), "defer")?,
+        on_cap: read("--on-cap", &args.on_cap, "defer")?,
         timeout: above_zero("--timeout", &args.timeout, "5s")?,
         seed: read_count("--seed", args.seed.as_deref().unwrap_or("1"), (0, u64::MAX))?,
     };
-    if let Pattern::Rush(period) = load.pattern
-        && load.rate.arrivals_in(period) == Some(0)
-    {
-        let rule = format!(
-            "at {} sessions a second none falls into a period: a longer one, like rush:{}",
-            load.rate,
-            load.rate.due_after(1) + Nanos(1),
-        );
-        return Err(CliError::rule("--pattern", load.pattern, rule));
-    }
+    check_rush(load.rate, load.pattern)?;
     if let (Some(count), Some(duration)) = (load.count, &args.duration) {
         notices.push(Notice::CountDecides { count, duration: duration.clone() });
     }
@@ -68,7 +59,7 @@ pub(super) fn load_of(args: &RunArgs, notices: &mut Vec<Notice>) -> Result<Load,
 }
 
 fn rate_of(args: &RunArgs) -> Result<Rate, CliError> {
-    let rate = read("--rate", args.rate.as_deref(), "max")?;
+    let rate = read("--rate", &args.rate, "max")?;
     if let (Rate::Max, Some(pattern)) = (rate, &args.pattern) {
         let rule = "a pattern needs a rate, with max there is no schedule, like -R 1k -P rush";
         return Err(CliError::rule("--pattern", pattern, rule));
@@ -81,12 +72,26 @@ fn rate_of(args: &RunArgs) -> Result<Rate, CliError> {
     Ok(rate)
 }
 
+/// A period that is too short for a single session would be a run without load.
+fn check_rush(rate: Rate, pattern: Pattern) -> Result<(), CliError> {
+    let holds_one = |period: &Nanos| rate.arrivals_in(*period) != Some(0);
+    match pattern {
+        Pattern::Rush(period) if !holds_one(&period) => {
+            let least = rate.due_after(1).0.div_ceil(Nanos::from_millis(1).0);
+            let enough = (least..).map(Nanos::from_millis).find(holds_one).unwrap_or_default();
+            let rule = format!("at {rate} a second no session falls into it, like rush:{enough}");
+            Err(CliError::rule("--pattern", pattern, rule))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn close_of(args: &RunArgs) -> Result<Close, CliError> {
     if let (Some(close), false) = (&args.close, args.fresh) {
         let rule = "only fresh sessions close, like --fresh --close rst";
         return Err(CliError::rule("--close", close, rule));
     }
-    read("--close", args.close.as_deref(), "fin")
+    read("--close", &args.close, "fin")
 }
 
 fn count(
@@ -103,11 +108,11 @@ fn above_zero(
     typed: &Option<String>,
     default: &str,
 ) -> Result<Nanos, CliError> {
-    match read_if_given(flag, typed.as_deref())? {
+    match read_if_given(flag, typed)? {
         Some(Nanos::ZERO) => {
             Err(CliError::rule(flag, "0", format!("it is above zero, like {default}")))
         }
         Some(length) => Ok(length),
-        None => read(flag, None, default),
+        None => parse(flag, default),
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn placement_of(
         Some(typed) => Some(check_shards(typed, room.concurrence)?),
         None => None,
     };
-    let listed = cpus_of(args.cpus.as_deref(), room.allowed)?;
+    let listed = cpus_of(&args.cpus, room.allowed)?;
     let spare = usize::from(room.shared_with_target);
     let default = match &listed {
         Some(listed) => listed.len(),
@@ -72,14 +72,14 @@ pub(super) fn placement_of(
 /// # Errors
 /// The list does not parse, or has a CPU that the process may not use.
 pub(in crate::cli) fn cpus_of(
-    typed: Option<&str>,
+    typed: &Option<String>,
     allowed: &[usize],
 ) -> Result<Option<Vec<usize>>, CliError> {
     let Some(CpuList(listed)) = read_if_given("--cpus", typed)? else { return Ok(None) };
-    if let Some(cpu) = listed.iter().find(|cpu| !allowed.contains(cpu)) {
+    if let Some(&cpu) = listed.iter().find(|cpu| !allowed.contains(cpu)) {
         let allowed = CpuList(allowed.to_vec());
         let rule = format!("CPU {cpu} is not allowed here (taskset, cgroup), like {allowed}");
-        return Err(CliError::rule("--cpus", typed.unwrap_or_default(), rule));
+        return Err(CliError::rule("--cpus", CpuList(listed), rule));
     }
     Ok(Some(listed))
 }
@@ -101,7 +101,7 @@ fn check_shards(typed: &str, concurrence: u32) -> Result<usize, CliError> {
 /// # Errors
 /// The list does not parse.
 pub(super) fn asked_sources(args: &RunArgs) -> Result<Option<SourceList>, CliError> {
-    read_if_given("--source", args.source.as_deref())
+    read_if_given("--source", &args.source)
 }
 
 /// The source addresses of a run against `target`: those asked for, or the one that the kernel
@@ -145,7 +145,7 @@ pub(super) fn ports_of(
     target: &Target,
     sources: &[IpAddr],
 ) -> Result<PortRange, CliError> {
-    let ports: PortRange = read("--ports", args.ports.as_deref(), "10000-65000")?;
+    let ports: PortRange = read("--ports", &args.ports, "10000-65000")?;
     if ports.count() < shards {
         let rule = format!("{shards} shards need a port each, like 10000-65000");
         return Err(CliError::rule("--ports", ports, rule));

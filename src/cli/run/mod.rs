@@ -79,7 +79,7 @@ impl RunCommand {
         let url: Option<Url> = args.url.as_deref().map(str::parse).transpose()?;
         let scheme = url.as_ref().map_or(Scheme::Http, Url::scheme);
         let (request, body) = request::request_of(args, scheme)?;
-        let output = Output::new(args.format.as_deref(), args.json.as_deref(), args.latency)?;
+        let output = Output::new(&args.format, &args.json, args.latency)?;
         let out = path("--out", args.out.as_deref().unwrap_or("onrush.data"))?;
         let slo = args.slo.clone();
         let sources = machine::asked_sources(args)?;
@@ -116,15 +116,15 @@ impl RunCommand {
             request,
             shards: placement.shards,
             cpus: placement.cpus,
-            idle: read("--idle", args.idle.as_deref(), "spin")?,
-            clock: read("--clock", args.clock.as_deref(), "tsc")?,
+            idle: read("--idle", &args.idle, "spin")?,
+            clock: read("--clock", &args.clock, "tsc")?,
             sources,
             ports,
             sqpoll: args.sqpoll,
             sqpoll_cpu: machine::sqpoll_cpu_of(args)?,
             watch_pid: machine::watch_pid_of(args)?,
             watch_dev: machine::watch_dev_of(args)?,
-            log: read("--log", args.log.as_deref(), "all")?,
+            log: read("--log", &args.log, "all")?,
             labels: args.label.iter().map(|label| check_label(label)).collect::<Result<_, _>>()?,
         };
         Ok(Self { plan, body, out, output, slo, notices })
@@ -185,3 +185,6 @@ fn check_label(typed: &str) -> Result<String, CliError> {
         _ => Err(CliError::rule("--label", typed, "it is a name and a value, like nic=ixgbe")),
     }
 }
+
+#[cfg(test)]
+mod tests;

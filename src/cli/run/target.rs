@@ -32,7 +32,9 @@ impl FromStr for Url {
         })?;
         let scheme = scheme_of(scheme).map_err(wrong)?;
         if !typed.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(wrong("it is printable ASCII without blanks: write them as %20 and so on"));
+            return Err(wrong(
+                "it is printable ASCII without blanks, like http://127.0.0.1:8080/a%20b",
+            ));
         }
         let rest = rest.split('#').next().unwrap_or_default();
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -187,4 +189,95 @@ fn check_name(host: &str) -> Result<&str, &'static str> {
         return Err("its host is a name or an address, like http://127.0.0.1:8080/");
     }
     Ok(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(typed: &str, scheme: Scheme, host: &str, port: u16, path: &str) {
+        let (host, path) = (host.to_owned(), path.to_owned());
+        assert_eq!(typed.parse(), Ok(Url { typed: typed.into(), scheme, host, port, path }));
+    }
+
+    #[track_caller]
+    fn check_error(typed: &str, said: &str) {
+        let error = typed.parse::<Url>().unwrap_err();
+        assert_eq!(error.exit().code(), 2);
+        assert!(error.to_string().starts_with(&format!("URL '{typed}': ")), "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(error.to_string().contains("like "), "{error}");
+    }
+
+    #[test]
+    fn a_url_comes_apart_with_its_path_as_typed() {
+        check("http://a", Scheme::Http, "a", 80, "/");
+        check("HTTP://a:/", Scheme::Http, "a", 80, "/");
+        check(
+            "http://a_b.c-d:8080/x/../y?q=%20&r=a:b/@#top",
+            Scheme::Http,
+            "a_b.c-d",
+            8080,
+            "/x/../y?q=%20&r=a:b/@",
+        );
+        check("http://a?q", Scheme::Http, "a", 80, "/?q");
+        check("http://a#top", Scheme::Http, "a", 80, "/");
+        check("http://[::1]:8080/x", Scheme::Http, "::1", 8080, "/x");
+        check("http://[fe80::1%eth0]/", Scheme::Http, "fe80::1%eth0", 80, "/");
+        check("tcp://127.0.0.1:7", Scheme::Tcp, "127.0.0.1", 7, "");
+        check("tcp://[::1]:7/", Scheme::Tcp, "::1", 7, "");
+    }
+
+    #[test]
+    fn a_wrong_url_gets_its_rule_and_an_example() {
+        check_error("127.0.0.1:8080/x", "like http://127.0.0.1:8080/x");
+        check_error("localhost", "like http://localhost");
+        check_error("", "begins with its scheme");
+        check_error("https://a/", "TLS is not there yet");
+        check_error("ca://a/P0", "EPICS is not there yet");
+        check_error("pva://a/P0", "EPICS is not there yet");
+        check_error("ftp://a/", "http or tcp");
+        check_error("http://u:p@a/", "Authorization");
+        check_error("http://::1/", "brackets");
+        check_error("http://[::1/", "brackets");
+        check_error("http://[::1]8080/", "brackets");
+        check_error("http://[a]/", "brackets");
+        for port in ["0", "65536", "x", "+80", "-1", "8 0"] {
+            check_error(&format!("http://a:{port}/"), "like ");
+        }
+        check_error("http:///x", "its host is a name");
+        check_error("http://é/", "printable ASCII");
+        check_error("http://a/b c", "printable ASCII");
+        check_error("http://a/\r\nX: y", "printable ASCII");
+        check_error("tcp://a", "needs a port");
+        check_error("tcp://a:7/x", "has no path");
+    }
+
+    #[test]
+    fn a_target_is_of_the_family_asked_for() {
+        let resolve = |url: &str, family| url.parse::<Url>().unwrap().resolve(family);
+        let target = resolve("http://127.0.0.1:81/x?y", Some(Family::V4)).unwrap();
+        assert_eq!(target.address, "127.0.0.1:81".parse().unwrap());
+        assert_eq!((target.host.as_str(), target.path.as_str()), ("127.0.0.1", "/x?y"));
+        assert!(!target.embedded);
+        let other = resolve("http://127.0.0.1/", Some(Family::V6)).unwrap_err();
+        assert_eq!(other.exit().code(), 2);
+        let nowhere = resolve("http://no.such.host.invalid/", None).unwrap_err();
+        assert_eq!(nowhere.exit().code(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_what_parses_is_fit_for_a_request_line(
+            typed in "(http|tcp)://[\\[\\]a-z0-9:./?#%@ é\r\n-]{0,24}",
+        ) {
+            if let Ok(url) = typed.parse::<Url>() {
+                prop_assert!(url.port > 0 && !url.host.is_empty());
+                prop_assert!(url.path.bytes().all(|b| b.is_ascii_graphic() && b != b'#'));
+                prop_assert_eq!(url.path.is_empty(), url.scheme == Scheme::Tcp);
+            }
+        }
+    }
 }
