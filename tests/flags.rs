@@ -240,6 +240,21 @@ fn every_flag_of_the_contract_is_in_help() {
     assert!(missing.is_empty(), "in the contract, but not in help: {missing:?}");
 }
 
+#[test]
+fn every_flag_in_help_parses() {
+    for command in ["run", "report", "serve"] {
+        let help = run(&format!("{command} -h")).stdout;
+        let mut count = 0;
+        for flag in text(&help).lines().filter(|line| line.starts_with("  ")).flat_map(flags_in) {
+            // A switch leaves the word as an operand, any other flag takes it as its value.
+            let output = run(&format!("{command} {flag} word -h"));
+            assert_eq!(output.status.code(), Some(0), "{command} {flag}: {output:?}");
+            count += 1;
+        }
+        assert!(count > 10, "{command} shows {count} flags");
+    }
+}
+
 /// `-R` and `--rate` in `-R, --rate RATE`.
 fn flags_in(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter(|word| {

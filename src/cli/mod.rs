@@ -1,6 +1,6 @@
 //! As typed -> as meant; the only place that prints.
 //!
-//! A line goes through [`normal`] (one spelling), [`args`] (argh: words in their fields) and the
+//! A line goes through `normal` (one spelling), `args` (argh: words in their fields) and the
 //! command's own file (values, checked, complete); only then is anything done.
 #![expect(dead_code, reason = "the commands are complete, but not yet wired to the rooms below")]
 
@@ -32,7 +32,7 @@ use terminal::Terminal;
 
 pub use exit::Exit;
 pub use output::Format;
-pub use serve::Kind;
+pub use serve::ServeKind;
 
 /// Does what the command line says, its first word the command.
 pub fn main(typed: impl Iterator<Item = OsString>) -> Exit {

@@ -209,7 +209,7 @@ fn next_value<'t>(
 mod tests {
     use super::super::args::{ReportArgs, RunArgs};
     use super::*;
-    use argh::ArgsInfo;
+    use argh::{ArgsInfo, FromArgs};
     use proptest::prelude::*;
 
     fn run(typed: &[String]) -> Result<Line, CliError> {
@@ -340,6 +340,9 @@ mod tests {
         #[test]
         fn a_plain_line_stays_as_it_is(typed in proptest::collection::vec(any_word(), 0..8)) {
             if let Ok(Line::Words(plain)) = run(&typed) {
+                // The parser finds nothing to refuse in a plain line.
+                let words: Vec<&str> = plain.iter().map(String::as_str).collect();
+                prop_assert!(RunArgs::from_args(&["run"], &words).is_ok(), "{:?}", plain);
                 prop_assert_eq!(run(&plain), Ok(Line::Words(plain)));
             }
         }

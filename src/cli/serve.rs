@@ -14,7 +14,7 @@ use crate::words;
 
 words! {
     /// What a built-in target speaks.
-    pub enum Kind: "a target is http or echo, like http" {
+    pub enum ServeKind: "a target is http or echo, like http" {
         /// HTTP/1.1 and 1.0.
         Http = "http",
         /// What comes in goes out.
@@ -26,7 +26,7 @@ words! {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ServeCommand {
     /// What it speaks.
-    pub kind: Kind,
+    pub kind: ServeKind,
     /// Where it listens; port 0 is any free one.
     pub listen: SocketAddr,
     /// Pinned threads; at least 1.
@@ -62,7 +62,7 @@ impl ServeCommand {
             let rule = "at most 256MiB, like 4KiB";
             return Err(CliError::rule("--body-bytes", body_bytes, rule));
         }
-        if let (Kind::Echo, Some(typed)) = (kind, &args.body_bytes) {
+        if let (ServeKind::Echo, Some(typed)) = (kind, &args.body_bytes) {
             let rule = "echo answers what it is sent, use it like onrush serve http";
             return Err(CliError::rule("--body-bytes", typed, rule));
         }

@@ -7,15 +7,14 @@ use super::super::args::RunArgs;
 use super::super::error::{CliError, read, read_count, read_if_given};
 use super::Notice;
 use super::sources::SourceList;
-use super::target::family_of;
 use crate::plan::{CpuList, PortRange, Target};
 use crate::sys::socket;
 
 /// The shards that a plan will have, and their CPUs.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Placement {
-    pub(in crate::cli) shards: u32,
-    pub(in crate::cli) cpus: CpuList,
+pub(super) struct Placement {
+    pub(super) shards: u32,
+    pub(super) cpus: CpuList,
 }
 
 /// What decides a [`Placement`].
@@ -65,6 +64,12 @@ pub(super) fn placement_of(
         notices.push(Notice::ShardsShareCpus { shards, cpus: cpus.len() });
     }
     Ok(Placement { shards: shards as u32, cpus: CpuList(cpus) })
+}
+
+/// The CPUs of `allowed` that `taken` leaves; all of them where it leaves none.
+pub(super) fn spare_cpus(taken: &CpuList, allowed: &[usize]) -> CpuList {
+    let spare: Vec<_> = allowed.iter().copied().filter(|cpu| !taken.0.contains(cpu)).collect();
+    CpuList(if spare.is_empty() { allowed.to_vec() } else { spare })
 }
 
 /// The CPUs that `--cpus` names, checked against the affinity mask.
@@ -197,9 +202,4 @@ pub(super) fn watch_dev_of(args: &RunArgs) -> Result<Option<String>, CliError> {
         return Err(CliError::rule("--watch-dev", typed, rule));
     }
     Ok(Some(typed.clone()))
-}
-
-/// The family that all of `sources` are of; they have one.
-pub(super) fn family_of_sources(sources: &SourceList) -> Option<crate::plan::Family> {
-    sources.0.first().map(|&first| family_of(first))
 }

@@ -19,6 +19,13 @@ pub(super) const SOURCES_MAX: usize = 1 << 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SourceList(pub(super) Vec<IpAddr>);
 
+impl SourceList {
+    /// The family that all of them are of.
+    pub(super) fn family(&self) -> Option<Family> {
+        self.0.first().map(|&first| family_of(first))
+    }
+}
+
 impl FromStr for SourceList {
     type Err = ParseError;
 
