@@ -1,5 +1,6 @@
 //! Where load comes from: shards and their CPUs, source addresses and ports.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -133,8 +134,12 @@ pub(super) fn sources_of(
     for &source in &sources {
         socket::try_bind(source).map_err(|error| {
             let prefix = if source.is_ipv4() { 32 } else { 128 };
-            let cure = format!("{error}: like ip address add {source}/{prefix} dev lo");
-            CliError::rule("--source", source, cure)
+            let why = match error.kind() {
+                ErrorKind::AddrNotAvailable => "this host does not have it".into(),
+                _ => error.to_string(),
+            };
+            let rule = format!("{why}, give it one, like ip address add {source}/{prefix} dev lo");
+            CliError::rule("--source", source, rule)
         })?;
     }
     Ok(sources)
