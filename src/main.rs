@@ -1,3 +1,7 @@
 //! The `onrush` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    onrush::cli::main(std::env::args_os().skip(1)).into()
+}

@@ -3,6 +3,7 @@
 
 pub mod cpu;
 pub mod map;
+pub mod signal;
 pub mod socket;
 pub mod tsc;
 pub mod uring;

@@ -1,0 +1,298 @@
+//! The command line as typed: words, not yet values.
+//!
+//! The doc comment of a field is its line in `--help`; `(default X)` at its end is held against
+//! what the code does without the flag by a test.
+
+use argh::{ArgsInfo, FromArgs};
+
+/// A heading of `--help` and the flag that it stands before.
+pub(super) type Group = (&'static str, &'static str);
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// Generates load on a schedule, writes the log and prints the report. Without a URL it starts
+/// the built-in HTTP target on a spare CPU for the length of the run.
+#[argh(
+    name = "run",
+    subcommand,
+    example = "onrush run -R 3000 -c 256 -d 30s http://127.0.0.1:8080/",
+    example = "onrush run -R 300 -P rush -f -c 1000 http://127.0.0.1:8080/",
+    example = "onrush run -R 5k --slo 'p99<1ms,err<0.1%' --json run.json tcp://[::1]:7000"
+)]
+pub(super) struct RunArgs {
+    /// sessions per second over all shards: 500, 50k, 1.5M or max (default max)
+    #[argh(option, short = 'R', arg_name = "RATE")]
+    pub rate: Option<String>,
+
+    /// the most sessions open at a time, over all shards (default 64)
+    #[argh(option, short = 'c', arg_name = "N")]
+    pub concurrence: Option<String>,
+
+    /// how arrivals lie in time: even, rush[:PERIOD] or random[:exp|uniform] (default even)
+    #[argh(option, short = 'P', arg_name = "PATTERN")]
+    pub pattern: Option<String>,
+
+    /// length of the measure phase; a bare number is seconds (default 10s)
+    #[argh(option, short = 'd', arg_name = "T")]
+    pub duration: Option<String>,
+
+    /// stop after N sessions instead
+    #[argh(option, short = 'n', arg_name = "N")]
+    pub count: Option<String>,
+
+    /// time before the measure phase, logged but not counted (default 0)
+    #[argh(option, short = 'w', arg_name = "T")]
+    pub warmup: Option<String>,
+
+    /// requests in series per session (default 1)
+    #[argh(option, short = 'r', arg_name = "N")]
+    pub requests: Option<String>,
+
+    /// time between a request's end and the next of its session (default 0)
+    #[argh(option, arg_name = "T")]
+    pub think: Option<String>,
+
+    /// a fresh connection for each session
+    #[argh(switch, short = 'f')]
+    pub fresh: bool,
+
+    /// how a fresh session ends its connection: fin, rst or recycle (default fin)
+    #[argh(option, arg_name = "HOW")]
+    pub close: Option<String>,
+
+    /// what becomes of an arrival that meets the cap: defer or drop (default defer)
+    #[argh(option, arg_name = "WHAT")]
+    pub on_cap: Option<String>,
+
+    /// longest wait for an answer, connect included where it is fresh (default 5s)
+    #[argh(option, arg_name = "T")]
+    pub timeout: Option<String>,
+
+    /// seed of the arrivals: the same seed and plan give the same arrivals (default 1)
+    #[argh(option, arg_name = "N")]
+    pub seed: Option<String>,
+
+    /// HTTP method (GET, or POST where there is a body)
+    #[argh(option, short = 'm', arg_name = "METHOD")]
+    pub method: Option<String>,
+
+    /// HTTP header, may be repeated
+    #[argh(option, short = 'H', arg_name = "'K: V'")]
+    pub header: Vec<String>,
+
+    /// HTTP body, or the file that holds it
+    #[argh(option, short = 'b', arg_name = "S|@FILE")]
+    pub body: Option<String>,
+
+    /// statuses that are ok, like 2xx,304; without it all are
+    #[argh(option, arg_name = "LIST")]
+    pub expect_status: Option<String>,
+
+    /// size of a tcp:// request (default 64)
+    #[argh(option, arg_name = "N")]
+    pub send_bytes: Option<String>,
+
+    /// size of a tcp:// answer (default 64)
+    #[argh(option, arg_name = "N")]
+    pub expect_bytes: Option<String>,
+
+    /// IPv4 only
+    #[argh(switch, short = '4')]
+    pub ipv4: bool,
+
+    /// IPv6 only
+    #[argh(switch, short = '6')]
+    pub ipv6: bool,
+
+    /// run with the connections that do open, where some do not
+    #[argh(switch)]
+    pub allow_partial: bool,
+
+    /// gates that make the exit code 3 when breached, like 'p99<1ms,err<0.1%'
+    #[argh(option, arg_name = "GATES")]
+    pub slo: Option<String>,
+
+    /// pinned threads (one per CPU, of no more CPUs than connections)
+    #[argh(option, short = 't', arg_name = "N")]
+    pub shards: Option<String>,
+
+    /// exactly these CPUs, like 0-3,8 (those allowed, less the lowest where the target is here)
+    #[argh(option, arg_name = "LIST")]
+    pub cpus: Option<String>,
+
+    /// what a shard does when nothing is due: spin or sleep (default spin)
+    #[argh(option, arg_name = "HOW")]
+    pub idle: Option<String>,
+
+    /// what stamps: tsc, monotonic, monotonic-raw, monotonic-coarse or realtime (default tsc)
+    #[argh(option, arg_name = "NAME")]
+    pub clock: Option<String>,
+
+    /// source addresses, like 127.0.0.2,127.0.0.8-127.0.0.15,10.0.0.0/28 (the kernel's choice)
+    #[argh(option, arg_name = "LIST")]
+    pub source: Option<String>,
+
+    /// source ports, split between the shards (default 10000-65000)
+    #[argh(option, arg_name = "LO-HI")]
+    pub ports: Option<String>,
+
+    /// a kernel thread submits: no system calls, at the price of a CPU
+    #[argh(switch)]
+    pub sqpoll: bool,
+
+    /// the CPU of that kernel thread
+    #[argh(option, arg_name = "N")]
+    pub sqpoll_cpu: Option<String>,
+
+    /// report the CPU use of this process
+    #[argh(option, arg_name = "PID")]
+    pub watch_pid: Option<String>,
+
+    /// report the traffic of this network device
+    #[argh(option, arg_name = "DEV")]
+    pub watch_dev: Option<String>,
+
+    /// the log; an existing one is renamed FILE.old (default onrush.data)
+    #[argh(option, short = 'o', arg_name = "FILE")]
+    pub out: Option<String>,
+
+    /// requests that the log keeps: all, 1/N or none; counters are always whole (default all)
+    #[argh(option, arg_name = "WHICH")]
+    pub log: Option<String>,
+
+    /// text or json on stdout (default text)
+    #[argh(option, arg_name = "FORMAT")]
+    pub format: Option<String>,
+
+    /// the JSON report into a file, beside the one on stdout
+    #[argh(option, arg_name = "FILE")]
+    pub json: Option<String>,
+
+    /// the full spectrum of response times
+    #[argh(switch)]
+    pub latency: bool,
+
+    /// a note kept in log and report, may be repeated
+    #[argh(option, arg_name = "K=V")]
+    pub label: Vec<String>,
+
+    /// no progress and no notices
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// http://host\[:port]/path or tcp://host:port
+    #[argh(positional, arg_name = "URL")]
+    pub url: Option<String>,
+}
+
+impl RunArgs {
+    pub(super) const GROUPS: &[Group] =
+        &[("Load", "--rate"), ("Machine", "--shards"), ("Output", "--out")];
+}
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// Prints the report again, from the log alone. Several logs of one plan merge without loss.
+#[argh(
+    name = "report",
+    subcommand,
+    example = "onrush report",
+    example = "onrush report --format json monday.data tuesday.data"
+)]
+pub(super) struct ReportArgs {
+    /// text or json on stdout (default text)
+    #[argh(option, arg_name = "FORMAT")]
+    pub format: Option<String>,
+
+    /// the JSON report into a file, beside the one on stdout
+    #[argh(option, arg_name = "FILE")]
+    pub json: Option<String>,
+
+    /// the full spectrum of response times
+    #[argh(switch)]
+    pub latency: bool,
+
+    /// merge logs whose plans differ
+    #[argh(switch)]
+    pub force: bool,
+
+    /// no notices
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// what runs wrote (onrush.data)
+    #[argh(positional, arg_name = "LOG")]
+    pub logs: Vec<String>,
+}
+
+impl ReportArgs {
+    pub(super) const GROUPS: &[Group] = &[("Output", "--format")];
+}
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// A built-in target: http or echo. Runs until a signal or --duration, then prints its figures.
+#[argh(
+    name = "serve",
+    subcommand,
+    example = "onrush serve http --listen 127.0.0.1:8080 --delay 5ms",
+    example = "onrush serve echo --listen [::1]:7000 --cpus 0"
+)]
+pub(super) struct ServeArgs {
+    /// where to listen; port 0 is any free one (default 127.0.0.1:8080)
+    #[argh(option, arg_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+
+    /// time before each answer (default 0)
+    #[argh(option, arg_name = "T")]
+    pub delay: Option<String>,
+
+    /// size of an http answer's body (default 64)
+    #[argh(option, arg_name = "N")]
+    pub body_bytes: Option<String>,
+
+    /// close a connection after this many answers
+    #[argh(option, arg_name = "N")]
+    pub close_after: Option<String>,
+
+    /// end after this time
+    #[argh(option, short = 'd', arg_name = "T")]
+    pub duration: Option<String>,
+
+    /// pinned threads (as many as --cpus names; 1 without it)
+    #[argh(option, short = 't', arg_name = "N")]
+    pub shards: Option<String>,
+
+    /// exactly these CPUs, like 0-3,8 (the lowest allowed ones)
+    #[argh(option, arg_name = "LIST")]
+    pub cpus: Option<String>,
+
+    /// text or json on stdout (default text)
+    #[argh(option, arg_name = "FORMAT")]
+    pub format: Option<String>,
+
+    /// http or echo
+    #[argh(positional, arg_name = "KIND")]
+    pub kind: String,
+}
+
+impl ServeArgs {
+    pub(super) const GROUPS: &[Group] =
+        &[("Answers", "--listen"), ("Machine", "--shards"), ("Output", "--format")];
+}
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// Cost, resolution and agreement of every clock source here, measured.
+#[argh(name = "clocks", subcommand, example = "onrush clocks")]
+pub(super) struct ClocksArgs {}
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// What on this machine would spoil a run, each with its remedy.
+#[argh(
+    name = "doctor",
+    subcommand,
+    example = "onrush doctor",
+    example = "onrush doctor http://127.0.0.1:8080/"
+)]
+pub(super) struct DoctorArgs {
+    /// the target of the run in question
+    #[argh(positional, arg_name = "URL")]
+    pub url: Option<String>,
+}

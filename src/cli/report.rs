@@ -1,0 +1,42 @@
+//! `onrush report`: logs to read again.
+
+use std::path::PathBuf;
+
+use super::args::ReportArgs;
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, path};
+use super::terminal::Terminal;
+
+/// A report, complete.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ReportCommand {
+    /// The logs to merge; at least one.
+    pub logs: Vec<PathBuf>,
+    /// What to print.
+    pub output: Output,
+    /// Merge logs whose plans differ.
+    pub force: bool,
+}
+
+impl ReportCommand {
+    /// What `args` mean.
+    ///
+    /// # Errors
+    /// A value breaks its rule.
+    pub(super) fn new(args: &ReportArgs) -> Result<Self, CliError> {
+        let mut logs =
+            args.logs.iter().map(|log| path("LOG", log)).collect::<Result<Vec<_>, _>>()?;
+        if logs.is_empty() {
+            logs.push("onrush.data".into());
+        }
+        let output = Output::new(&args.format, &args.json, args.latency)?;
+        Ok(Self { logs, output, force: args.force })
+    }
+}
+
+/// Prints the report that `command` asks for.
+pub(super) fn execute(command: &ReportCommand, terminal: &Terminal) -> Exit {
+    let _ = command;
+    terminal.fail(&CliError::CannotRun("report: this build reads no logs yet".into()))
+}

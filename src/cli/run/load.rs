@@ -1,0 +1,118 @@
+//! How much load, and how it lies in time.
+
+use super::super::args::RunArgs;
+use super::super::error::{CliError, parse, read, read_count, read_if_given};
+use super::Notice;
+use crate::plan::{Close, OnCap, Pattern};
+use crate::unit::{Nanos, Rate};
+
+/// Most connection slots: what the log counts up to.
+const CONCURRENCE_MAX: u64 = 1 << 24;
+/// Most requests of a session: what the log counts up to.
+const REQUESTS_MAX: u64 = 1 << 24;
+/// Most sessions of a run: what the log counts up to.
+const SESSIONS_MAX: u64 = 1 << 40;
+
+/// The part of a plan that says how much and when.
+#[derive(Debug)]
+pub(super) struct Load {
+    pub(super) rate: Rate,
+    pub(super) concurrence: u32,
+    pub(super) pattern: Pattern,
+    pub(super) duration: Nanos,
+    pub(super) count: Option<u64>,
+    pub(super) warmup: Nanos,
+    pub(super) requests: u32,
+    pub(super) think: Nanos,
+    pub(super) close: Close,
+    pub(super) on_cap: OnCap,
+    pub(super) timeout: Nanos,
+    pub(super) seed: u64,
+}
+
+/// The load that `args` ask for; what the user may not expect goes to `notices`.
+///
+/// # Errors
+/// A value breaks its rule, or two of them do not go together.
+pub(super) fn load_of(args: &RunArgs, notices: &mut Vec<Notice>) -> Result<Load, CliError> {
+    let load = Load {
+        rate: rate_of(args)?,
+        concurrence: count("--concurrence", &args.concurrence, "64", CONCURRENCE_MAX)? as u32,
+        pattern: read("--pattern", &args.pattern, "even")?,
+        duration: above_zero("--duration", &args.duration, "10s")?,
+        count: (args.count.is_some())
+            .then(|| count("--count", &args.count, "1", SESSIONS_MAX))
+            .transpose()?,
+        warmup: read("--warmup", &args.warmup, "0")?,
+        requests: count("--requests", &args.requests, "1", REQUESTS_MAX)? as u32,
+        think: read("--think", &args.think, "0")?,
+        close: close_of(args)?,
+        on_cap: read("--on-cap", &args.on_cap, "defer")?,
+        timeout: above_zero("--timeout", &args.timeout, "5s")?,
+        seed: read_count("--seed", args.seed.as_deref().unwrap_or("1"), (0, u64::MAX))?,
+    };
+    check_rush(load.rate, load.pattern)?;
+    if let (Some(count), Some(duration)) = (load.count, &args.duration) {
+        notices.push(Notice::CountDecides { count, duration: duration.clone() });
+    }
+    Ok(load)
+}
+
+fn rate_of(args: &RunArgs) -> Result<Rate, CliError> {
+    let rate = read("--rate", &args.rate, "max")?;
+    if let (Rate::Max, Some(pattern)) = (rate, &args.pattern) {
+        let rule = "a pattern needs a rate, with max there is no schedule, like -R 1k -P rush";
+        return Err(CliError::rule("--pattern", pattern, rule));
+    }
+    // Stamps have 1 ns: a schedule finer than that could not be told from one that is late.
+    if rate.due_after(1) == Nanos::ZERO && rate != Rate::Max {
+        let typed = args.rate.as_deref().unwrap_or_default();
+        return Err(CliError::rule("--rate", typed, "at most 1G, one session per ns, like 50k"));
+    }
+    Ok(rate)
+}
+
+/// A period that is too short for a single session would be a run without load.
+fn check_rush(rate: Rate, pattern: Pattern) -> Result<(), CliError> {
+    let holds_one = |period: &Nanos| rate.arrivals_in(*period) != Some(0);
+    match pattern {
+        Pattern::Rush(period) if !holds_one(&period) => {
+            let least = rate.due_after(1).0.div_ceil(Nanos::from_millis(1).0);
+            let enough = (least..).map(Nanos::from_millis).find(holds_one).unwrap_or_default();
+            let rule = format!("at {rate} a second no session falls into it, like rush:{enough}");
+            Err(CliError::rule("--pattern", pattern, rule))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn close_of(args: &RunArgs) -> Result<Close, CliError> {
+    if let (Some(close), false) = (&args.close, args.fresh) {
+        let rule = "only fresh sessions close, like --fresh --close rst";
+        return Err(CliError::rule("--close", close, rule));
+    }
+    read("--close", &args.close, "fin")
+}
+
+fn count(
+    flag: &'static str,
+    typed: &Option<String>,
+    default: &str,
+    max: u64,
+) -> Result<u64, CliError> {
+    read_count(flag, typed.as_deref().unwrap_or(default), (1, max))
+}
+
+fn above_zero(
+    flag: &'static str,
+    typed: &Option<String>,
+    default: &str,
+) -> Result<Nanos, CliError> {
+    match read_if_given(flag, typed)? {
+        Some(Nanos::ZERO) => {
+            Err(CliError::rule(flag, "0", format!("it is above zero, like {default}")))
+        }
+        Some(length) => Ok(length),
+        None => parse(flag, default),
+    }
+}

@@ -1,0 +1,215 @@
+//! `onrush run`: the command line made into a plan.
+
+mod load;
+mod machine;
+mod request;
+mod sources;
+mod target;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use super::args::RunArgs;
+use super::error::{CliError, read};
+use super::exit::Exit;
+use super::output::{Output, path};
+use super::terminal::Terminal;
+use crate::plan::{CpuList, Family, Plan, Scheme, Target};
+use crate::sys::{cpu, socket};
+
+use machine::Placement;
+pub(super) use machine::cpus_of;
+use sources::SourceList;
+use target::Url;
+
+/// A run, complete: nothing of the command line is left to interpret but the gates.
+#[derive(Debug)]
+pub(super) struct RunCommand {
+    /// What to do. An embedded target has port 0 until [`RunCommand::aim`].
+    pub plan: Plan,
+    /// The HTTP body, empty where there is none.
+    pub body: Vec<u8>,
+    /// The log.
+    pub out: PathBuf,
+    /// What to print.
+    pub output: Output,
+    /// Gates as typed: `p99<1ms,err<0.1%`.
+    pub slo: Option<String>,
+    /// The CPUs that the shards leave to the main thread and the built-in target: all allowed
+    /// ones where they leave none. Never empty.
+    pub spare_cpus: CpuList,
+    /// What the user may not expect.
+    pub notices: Vec<Notice>,
+}
+
+/// Something that the user may not expect, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Notice {
+    /// Both `-n` and `-d` were given.
+    CountDecides { count: u64, duration: String },
+    /// There are more shards than CPUs.
+    ShardsShareCpus { shards: usize, cpus: usize },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CountDecides { count, duration } => {
+                write!(f, "--count {count} decides the end: --duration {duration} is not used")
+            }
+            Self::ShardsShareCpus { shards, cpus } => write!(
+                f,
+                "{shards} shards share {cpus} CPUs: they delay each other, better --shards {cpus}"
+            ),
+        }
+    }
+}
+
+impl RunCommand {
+    /// What `args` mean on this machine.
+    ///
+    /// # Errors
+    /// A value breaks its rule, or the target cannot be resolved or reached.
+    pub(super) fn new(args: &RunArgs) -> Result<Self, CliError> {
+        Self::on_cpus(args, &allowed_cpus())
+    }
+
+    /// What `args` mean where the process may use the CPUs `allowed`.
+    fn on_cpus(args: &RunArgs, allowed: &[usize]) -> Result<Self, CliError> {
+        let mut notices = Vec::new();
+        // What words alone decide comes first: a mistyped flag does not wait for a name server.
+        let url: Option<Url> = args.url.as_deref().map(str::parse).transpose()?;
+        let load = load::load_of(args, &mut notices)?;
+        let scheme = url.as_ref().map_or(Scheme::Http, Url::scheme);
+        let (request, body) = request::request_of(args, scheme)?;
+        let (out, output) = output_of(args)?;
+        let labels = args.label.iter().map(|label| check_label(label)).collect::<Result<_, _>>()?;
+        let idle = read("--idle", &args.idle, "spin")?;
+        let clock = read("--clock", &args.clock, "tsc")?;
+        let log = read("--log", &args.log, "all")?;
+        let sqpoll_cpu = machine::sqpoll_cpu_of(args)?;
+        let watch_pid = machine::watch_pid_of(args)?;
+        let watch_dev = machine::watch_dev_of(args)?;
+
+        let ends = Ends::of(args, url)?;
+        let room = machine::Room {
+            allowed,
+            shared_with_target: socket::is_local(ends.target.address.ip()),
+            concurrence: load.concurrence,
+        };
+        let Placement { shards, cpus } = machine::placement_of(args, room, &mut notices)?;
+        let ports = machine::ports_of(args, shards, &ends.target, &ends.sources)?;
+        let spare_cpus = machine::spare_cpus(&cpus, allowed);
+        let plan = Plan {
+            target: ends.target,
+            rate: load.rate,
+            concurrence: load.concurrence,
+            pattern: load.pattern,
+            duration: load.duration,
+            count: load.count,
+            warmup: load.warmup,
+            requests: load.requests,
+            think: load.think,
+            fresh: args.fresh,
+            close: load.close,
+            on_cap: load.on_cap,
+            timeout: load.timeout,
+            seed: load.seed,
+            allow_partial: args.allow_partial,
+            request,
+            shards,
+            cpus,
+            idle,
+            clock,
+            sources: ends.sources,
+            ports,
+            sqpoll: args.sqpoll,
+            sqpoll_cpu,
+            watch_pid,
+            watch_dev,
+            log,
+            labels,
+        };
+        Ok(Self { plan, body, out, output, slo: args.slo.clone(), spare_cpus, notices })
+    }
+
+    /// The same run against the embedded target, now that it listens at `address`.
+    pub(super) fn aim(&mut self, address: SocketAddr) {
+        self.plan.target = target::embedded(address);
+    }
+}
+
+/// Where load goes to and comes from.
+struct Ends {
+    target: Target,
+    sources: Vec<IpAddr>,
+}
+
+impl Ends {
+    fn of(args: &RunArgs, url: Option<Url>) -> Result<Self, CliError> {
+        let asked = machine::asked_sources(args)?;
+        let family = family_of(args, asked.as_ref())?;
+        let target = match url {
+            Some(url) => url.resolve(family)?,
+            None => target::embedded(target::any_loopback(family)),
+        };
+        let sources = machine::sources_of(asked, target.address)?;
+        Ok(Self { target, sources })
+    }
+}
+
+/// The CPUs that the process may use, ascending; CPU 0 where the kernel does not say.
+pub(super) fn allowed_cpus() -> Vec<usize> {
+    let allowed = cpu::allowed();
+    if allowed.is_empty() { vec![0] } else { allowed }
+}
+
+/// Runs `command`.
+pub(super) fn execute(command: &RunCommand, terminal: &Terminal) -> Exit {
+    for notice in &command.notices {
+        terminal.notice(notice);
+    }
+    terminal.fail(&CliError::CannotRun("run: this build has no engine yet".into()))
+}
+
+fn output_of(args: &RunArgs) -> Result<(PathBuf, Output), CliError> {
+    let output = Output::new(&args.format, &args.json, args.latency)?;
+    let out = path("--out", args.out.as_deref().unwrap_or("onrush.data"))?;
+    if output.json.as_ref() == Some(&out) {
+        let rule = "it is the log itself, like onrush.json";
+        return Err(CliError::rule("--json", out.display(), rule));
+    }
+    Ok((out, output))
+}
+
+/// The one family that flags and sources allow; `None` leaves it to the resolver.
+fn family_of(args: &RunArgs, sources: Option<&SourceList>) -> Result<Option<Family>, CliError> {
+    let asked = match (args.ipv4, args.ipv6) {
+        (true, true) => {
+            return Err(CliError::rule("--ipv6", "-4 -6", "one of the two, like -4"));
+        }
+        (true, false) => Some(Family::V4),
+        (false, true) => Some(Family::V6),
+        (false, false) => None,
+    };
+    let of_sources = sources.and_then(SourceList::family);
+    if let (Some(asked), Some(found)) = (asked, of_sources)
+        && asked != found
+    {
+        let example = if asked == Family::V4 { "127.0.0.2" } else { "::1" };
+        let rule = format!("-{asked} asks for IPv{asked}, like {example}");
+        return Err(CliError::rule("--source", args.source.as_deref().unwrap_or_default(), rule));
+    }
+    Ok(asked.or(of_sources))
+}
+
+fn check_label(typed: &str) -> Result<String, CliError> {
+    match typed.split_once('=') {
+        Some((key, _)) if !key.is_empty() => Ok(typed.into()),
+        _ => Err(CliError::rule("--label", typed, "it is a name and a value, like nic=ixgbe")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
