@@ -1,1 +1,3 @@
+//! The `onrush` command.
+
 fn main() {}
