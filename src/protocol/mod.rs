@@ -5,9 +5,15 @@
 //! hands what arrives to [`Protocol::receive`], and does everything else: schedule, timeouts,
 //! connections, log. `docs/examples/redis.rs` is a whole one.
 
+mod http1;
+mod tcp;
+
 use std::fmt;
 
 use crate::unit::Instant;
+
+pub use http1::{Http1, Http1Conn};
+pub use tcp::{Tcp, TcpConn};
 
 /// A protocol as one shard speaks it on all its connections.
 pub trait Protocol {

@@ -1,1 +1,3 @@
 //! Bytes <-> values; no IO, no clock.
+
+pub mod http1;

@@ -1,0 +1,8 @@
+//! The requests of a client, against what the server makes of them.
+#![no_main]
+
+#[path = "../http.rs"]
+#[allow(dead_code, reason = "each target uses its half")]
+mod http;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| http::check_requests(data));
