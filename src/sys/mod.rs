@@ -3,6 +3,8 @@
 
 pub mod cpu;
 pub mod map;
+pub mod resource;
 pub mod socket;
+pub mod time;
 pub mod tsc;
 pub mod uring;
