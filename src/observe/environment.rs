@@ -56,12 +56,6 @@ pub fn governor(cpu: usize) -> Option<String> {
     procfs::text(format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"))
 }
 
-/// The sysctl `kernel.io_uring_disabled`: 0 for all, 1 for a group only, 2 for nobody; `None` on
-/// kernels before 6.6, which have no such switch.
-pub fn io_uring_disabled() -> Option<u64> {
-    procfs::value("/proc/sys/kernel/io_uring_disabled")
-}
-
 fn kernel() -> Option<String> {
     let release = procfs::sysctl("kernel.osrelease")?;
     Some(match procfs::sysctl("kernel.version") {

@@ -9,7 +9,7 @@ mod procfs;
 mod resources;
 mod watch;
 
-pub use environment::{environment, governor, io_uring_disabled};
+pub use environment::{environment, governor};
 pub use ports::{Hold, TIME_WAIT, TimeWait, time_waits};
 pub use resources::{charge_thread, iowq_threads, resources};
 pub use watch::{Watch, WatchError};
