@@ -61,7 +61,7 @@ fn facts(name: ClockName, clock: &impl Clock, resolution_ns: f64) -> ClockFacts 
         resolution_ns,
         step_ns: smallest_step(clock),
         agreement_ppm: (clock_ns / kernel_ns - 1.0) * 1e6,
-        // What a clock does not show of the time between two of its steps is unknown as well.
+        // A clock may lie up to a step behind at either end, and nobody knows how far.
         bound_ppm: Anchor::error_bound_ppm(&first, &second) + 2.0 * resolution_ns / kernel_ns * 1e6,
     }
 }
@@ -83,29 +83,29 @@ pub fn cost_ns(clock: &impl Clock) -> f64 {
     batches[BATCHES / 2] as f64 / f64::from(READS)
 }
 
-/// The smallest of the steps seen within 50 ms, of 100 at most.
+/// The smallest step between two reads in a row, of those within 50 ms.
 fn smallest_step(clock: &impl Clock) -> Option<u64> {
     let deadline = Timeline::Monotonic.read() + 50_000_000;
-    let mut smallest = None;
-    let mut steps = 0;
+    let mut smallest = u64::MAX;
     let mut last = clock.now();
-    while steps < 100 && Timeline::Monotonic.read() < deadline {
-        let now = clock.now();
-        if now != last {
-            let step = (now - last).0;
-            smallest = Some(smallest.map_or(step, |least: u64| least.min(step)));
-            steps += 1;
-            last = clock.now();
+    while Timeline::Monotonic.read() < deadline {
+        for _ in 0..100 {
+            let now = clock.now();
+            match (now - last).0 {
+                0 => {}
+                step => smallest = smallest.min(step),
+            }
+            last = now;
         }
     }
-    smallest
+    (smallest < u64::MAX).then_some(smallest)
 }
 
 impl fmt::Display for Survey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<17}{:>10} {:>13} {:>13} {:>23}",
+            "{:<17}{:>10} {:>13} {:>13} {:>25}",
             "clock", "cost", "resolution", "least step", "rate against monotonic"
         )?;
         for clock in &self.clocks {
@@ -125,7 +125,7 @@ impl fmt::Display for ClockFacts {
             Some(step) => write!(f, "{step:>10} ns ")?,
             None => write!(f, "{:>13} ", "none seen")?,
         }
-        write!(f, "{:>+10.2} ppm +-{:>6.2}", self.agreement_ppm, self.bound_ppm)
+        write!(f, "{:>+10.2} ppm +-{:>8.2}", self.agreement_ppm, self.bound_ppm)
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
         let missing = (ClockName::Tsc, Notice::NoTsc(Fault::NotInvariant));
         let text = Survey { clocks: vec![Ok(facts), Ok(still), Err(missing)] }.to_string();
         let lines: Vec<&str> = text.lines().collect();
-        let ends = "-0.30 ppm +-  0.90";
+        let ends = "-0.30 ppm +-    0.90";
         assert!(lines[0].starts_with("clock"), "{text}");
         assert!(lines[1].starts_with("tsc ") && lines[1].ends_with(ends), "{text}");
         assert!(lines[1].contains("7.2 ns") && lines[1].contains(" 8 ns"), "{text}");

@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn cpuinfo_gives_the_model_and_the_hypervisor() {
-        let guest = "processor\t: 0\nmodel\t\t: 2\nmodel name\t: AMD EPYC\nflags\t\t: fpu hypervisor\n\
-                     \nprocessor\t: 1\nmodel name\t: other\n";
+        let guest = "processor\t: 0\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n\
+                     flags\t\t: fpu hypervisor\n\nprocessor\t: 1\nmodel name\t: other\n";
         assert_eq!(cpu_model(guest).as_deref(), Some("AMD EPYC"));
         assert_eq!(virtualised(guest), Some(true));
         assert_eq!(virtualised("flags\t\t: fpu vme\n"), Some(false));
