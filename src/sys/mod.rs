@@ -5,5 +5,6 @@ pub mod cpu;
 pub mod map;
 pub mod signal;
 pub mod socket;
+pub mod time;
 pub mod tsc;
 pub mod uring;
