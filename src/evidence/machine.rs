@@ -3,7 +3,7 @@
 
 use super::Tally;
 use crate::record;
-use crate::unit::{Instant, Nanos};
+use crate::unit::Nanos;
 
 record! {
     /// The machine and the process, before the run.
@@ -81,8 +81,8 @@ record! {
         pub minor_faults: Option<u64>,
         /// Page faults with IO.
         pub major_faults: Option<u64>,
-        /// First due time of its arrivals to its last completion.
-        pub last_done_at: Instant,
+        /// From the start of the measure phase to the last end of a request of it.
+        pub span: Nanos,
         /// What it counted.
         pub tally: Tally,
     }

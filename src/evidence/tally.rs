@@ -58,6 +58,8 @@ record! {
         pub concurrence_max: u64,
         /// Longest backlog of deferred arrivals.
         pub backlog_max: u64,
+        /// Deferred arrivals that still waited when the measure phase ended.
+        pub backlog_end: u64,
         /// Time with every connection busy and an arrival waiting.
         pub at_cap_ns: u64,
         /// Records in the log.
@@ -181,6 +183,7 @@ impl Tally {
             connections_reopened,
             concurrence_max,
             backlog_max,
+            backlog_end,
             log_records,
             log_lost,
             ports_set_aside,

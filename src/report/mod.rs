@@ -1,1 +1,14 @@
-//! Outcome -> bytes, one file per format.
+//! From what a run yielded to bytes, one file per format. Nothing here prints.
+
+mod aperf;
+mod errors;
+mod figures;
+pub mod json;
+mod load;
+mod spectrum;
+pub mod text;
+
+pub use load::{LoadError, LogSource, load};
+
+#[cfg(test)]
+mod golden;

@@ -1,1 +1,10 @@
-//! Recorders (hot, mergeable) and distributions (frozen, for paper).
+//! Distributions of time: a [`Recorder`] while a run is hot, a [`Distribution`] for paper.
+//!
+//! Both count into buckets of three significant digits from 1 ns to an hour; count, least, most,
+//! mean and deviation are exact, since integers beside the buckets add up in any order.
+
+mod distribution;
+mod recorder;
+
+pub use distribution::{Distribution, SAMPLES_BEYOND_MIN, Tick};
+pub use recorder::Recorder;

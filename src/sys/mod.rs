@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "this is the fence; each block is proved where it stands")]
 
 pub mod cpu;
+pub mod errno;
 pub mod map;
 pub mod signal;
 pub mod socket;

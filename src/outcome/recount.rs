@@ -1,0 +1,114 @@
+//! What the records of one shard say on their own: the counters again, and the sessions.
+
+use std::collections::HashMap;
+
+use super::Series;
+use crate::evidence::{Outcome, Phase, Request, Step, Tally};
+use crate::unit::{Instant, Nanos};
+
+/// Counts the records of one shard anew.
+#[derive(Debug)]
+pub(super) struct Recount {
+    pub(super) tally: Tally,
+    pub(super) series: Series,
+    /// Records, of whatever phase.
+    pub(super) records: u64,
+    /// Sessions of several requests that have begun and not ended, with their intended start;
+    /// never more than are open at a time.
+    open: HashMap<u64, Instant>,
+    /// First intended time of the measure phase.
+    pub(super) first_intended_at: Instant,
+    /// Last time a session of the measure phase that did not have to wait was sent.
+    pub(super) last_prompt_at: Instant,
+    /// Last end of a request of the measure phase.
+    pub(super) last_done_at: Instant,
+}
+
+impl Recount {
+    pub(super) fn new() -> Self {
+        Self {
+            tally: Tally::prepared(),
+            series: Series::new(),
+            records: 0,
+            open: HashMap::new(),
+            first_intended_at: Instant::NEVER,
+            last_prompt_at: Instant::ZERO,
+            last_done_at: Instant::ZERO,
+        }
+    }
+
+    pub(super) fn add(&mut self, request: &Request) {
+        self.records += 1;
+        self.series.record(request);
+        self.count_session(request);
+        if request.phase == Phase::Measure {
+            self.count_request(request);
+        } else if request.step != Step::None {
+            self.tally.count_error(request.phase, request.step, request.errno);
+        }
+    }
+
+    fn count_request(&mut self, request: &Request) {
+        self.tally.count(request);
+        self.tally.requests_sent += u64::from(is_start(request));
+        self.tally.bytes_sent += request.bytes_sent;
+        self.first_intended_at = self.first_intended_at.min(request.intended_at);
+        self.last_done_at = self.last_done_at.max(request.done_at);
+        if request.request == 0 && request.was_sent() && request.wait() == Nanos::ZERO {
+            self.last_prompt_at = self.last_prompt_at.max(request.sent_at);
+        }
+    }
+
+    /// A session belongs to the phase of its first request, wherever its later ones fall.
+    fn count_session(&mut self, request: &Request) {
+        let began = if request.request > 0 {
+            self.open.get(&request.session).copied()
+        } else {
+            (request.phase == Phase::Measure).then_some(request.intended_at)
+        };
+        let Some(began) = began else { return };
+        if request.request == 0 {
+            self.count_arrival(request);
+            if !request.last {
+                self.open.insert(request.session, began);
+            }
+        } else if request.last {
+            self.open.remove(&request.session);
+        }
+        if request.last {
+            self.series.record_session(began, request);
+            match request.outcome {
+                Outcome::Ok => self.tally.sessions_ok += 1,
+                _ if is_start(request) || request.request > 0 => self.tally.sessions_failed += 1,
+                _ => {}
+            }
+        }
+        self.tally.sessions_in_flight = self.open.len() as u64;
+    }
+
+    fn count_arrival(&mut self, first: &Request) {
+        self.tally.sessions_planned += 1;
+        match first.outcome {
+            Outcome::Dropped => self.tally.sessions_dropped += 1,
+            Outcome::Unserved => self.tally.sessions_unserved += 1,
+            _ => self.tally.sessions_started += 1,
+        }
+        self.tally.sessions_deferred += u64::from(first.wait() > Nanos::ZERO);
+    }
+
+    /// Requests that what the run counted and what the records say do not agree on.
+    pub(super) fn difference(&self, counted: &Tally) -> u64 {
+        let requests: u64 = Outcome::ALL
+            .iter()
+            .map(|&outcome| self.tally.outcome(outcome).abs_diff(counted.outcome(outcome)))
+            .sum();
+        let sessions = self.tally.sessions_ok.abs_diff(counted.sessions_ok)
+            + self.tally.sessions_failed.abs_diff(counted.sessions_failed);
+        requests.max(sessions)
+    }
+}
+
+/// Handed to the ring, or failed for want of a port: it counts as sent.
+fn is_start(request: &Request) -> bool {
+    request.was_sent() || request.outcome == Outcome::NoPort
+}

@@ -1,0 +1,179 @@
+//! Everything that a report needs, and nothing that it has to work out.
+
+use super::checks::{self, Check, Verdict};
+use super::gate::{Gates, Judged};
+use super::{Regime, Series};
+use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
+use crate::plan::Plan;
+use crate::stats::Distribution;
+use crate::unit::{Nanos, Rate};
+
+/// What a run yielded, or several merged ones.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// What was asked.
+    pub plan: Plan,
+    /// The machine.
+    pub environment: Environment,
+    /// What the run gathered about itself; `None` where it was killed.
+    pub evidence: Option<Evidence>,
+    /// Wall time at the start of the measure phase, in ns since 1970, where the log says.
+    pub began_unix_ns: Option<u64>,
+    /// Length of the measure phase; from the records alone where the run was killed.
+    pub measured: Nanos,
+    /// From the start of the measure phase to the last end of a request of it, and at least
+    /// `measured`.
+    pub span: Nanos,
+    /// All shards' counters; from the records alone where the run was killed.
+    pub tally: Tally,
+    /// Records in the log, of all phases.
+    pub records: u64,
+    /// All shards' times, still mergeable.
+    pub series: Series,
+    /// All shards' times, for paper.
+    pub figures: Figures,
+    /// The shards, in their order.
+    pub shards: Vec<ShardSummary>,
+    /// How the load met the target.
+    pub regime: Regime,
+    /// Counts per second.
+    pub rates: Rates,
+    /// What was looked at.
+    pub checks: Vec<Check>,
+    /// The worst of the checks.
+    pub verdict: Verdict,
+    /// Gates that were asked for by [`Summary::judge`].
+    pub gates: Vec<Judged>,
+    /// The files of a merged summary; empty where there is one.
+    pub parts: Vec<Part>,
+    /// What only the checks look at.
+    pub(super) clues: Clues,
+}
+
+/// Facts from the records that only the checks look at.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Clues {
+    /// Requests on which counters and records differ, where the log should hold every one.
+    pub(super) difference: Option<u64>,
+    /// From the start of the measure phase to the last send of a session that did not have to
+    /// wait, where the log holds one.
+    pub(super) prompt: Option<Nanos>,
+}
+
+/// One file of a merged summary.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The file.
+    pub name: String,
+    /// Its own figures.
+    pub summary: Summary,
+}
+
+/// A shard's own figures.
+#[derive(Debug, Clone)]
+pub struct ShardSummary {
+    /// Its counters.
+    pub tally: Tally,
+    /// What it saw of itself; `None` where the run was killed.
+    pub evidence: Option<ShardEvidence>,
+    /// Its response.
+    pub response: Distribution,
+    /// Its lag.
+    pub lag: Distribution,
+}
+
+/// [`Series`], frozen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are those of `Series`")]
+pub struct Figures {
+    pub response: Distribution,
+    pub service: Distribution,
+    pub wait: Distribution,
+    pub lag: Distribution,
+    pub connect: Distribution,
+    pub first_byte: Distribution,
+    pub session: Distribution,
+}
+
+impl Figures {
+    /// The series so far, for paper.
+    pub fn of(series: &Series) -> Self {
+        Self {
+            response: series.response.freeze(),
+            service: series.service.freeze(),
+            wait: series.wait.freeze(),
+            lag: series.lag.freeze(),
+            connect: series.connect.freeze(),
+            first_byte: series.first_byte.freeze(),
+            session: series.session.freeze(),
+        }
+    }
+}
+
+/// Counts per second; `None` where no time passed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// Sessions planned, over the measure phase; `None` for a closed loop, which offers nothing.
+    pub offered_per_s: Option<f64>,
+    /// Sessions started, over the measure phase; over the span where some were deferred into
+    /// the drain.
+    pub sent_per_s: Option<f64>,
+    /// Sessions that were ok, over the span: a backlog served in the drain raises no rate.
+    pub achieved_per_s: Option<f64>,
+    /// Requests that were ok, over the span.
+    pub requests_per_s: Option<f64>,
+    /// Bytes of answers, over the span.
+    pub bytes_received_per_s: Option<f64>,
+}
+
+impl Rates {
+    pub(super) fn of(plan: &Plan, tally: &Tally, measured: Nanos, span: Nanos) -> Self {
+        let per_s = |count: u64, time: Nanos| {
+            (time > Nanos::ZERO).then(|| count as f64 / time.as_secs_f64())
+        };
+        let sending = if tally.sessions_deferred == 0 { measured } else { span };
+        Self {
+            offered_per_s: per_s(tally.sessions_planned, measured)
+                .filter(|_| plan.rate != Rate::Max),
+            sent_per_s: per_s(tally.sessions_started, sending),
+            achieved_per_s: per_s(tally.sessions_ok, span),
+            requests_per_s: per_s(tally.requests_ok, span),
+            bytes_received_per_s: per_s(tally.bytes_received, span),
+        }
+    }
+}
+
+impl Summary {
+    /// Looks at everything and comes to the verdict.
+    pub(super) fn checked(mut self) -> Self {
+        self.checks = checks::of(&self);
+        self.verdict = Verdict::of(&self.checks);
+        self
+    }
+
+    /// Holds `gates` against the figures; they stand in every report from then on.
+    pub fn judge(&mut self, gates: &Gates) {
+        self.gates = gates.0.iter().map(|gate| gate.judge(self)).collect();
+    }
+
+    /// Whether a gate was breached.
+    pub fn is_breached(&self) -> bool {
+        self.gates.iter().any(|judged| !judged.is_met)
+    }
+
+    /// The share of planned sessions that failed, were dropped or were left unserved, 0 to 1;
+    /// `None` where none was planned.
+    pub fn error_share(&self) -> Option<f64> {
+        let tally = &self.tally;
+        let lost = tally.sessions_failed + tally.sessions_dropped + tally.sessions_unserved;
+        (tally.sessions_planned > 0).then(|| lost as f64 / tally.sessions_planned as f64)
+    }
+
+    /// `io_uring_enter` calls per operation; `None` where nothing was pushed, or it is unknown.
+    pub fn enters_per_op(&self) -> Option<f64> {
+        let shards = &self.evidence.as_ref()?.shards;
+        let operations: u64 = shards.iter().map(|shard| shard.operations).sum();
+        let enters: u64 = shards.iter().map(|shard| shard.enters).sum();
+        (operations > 0).then(|| enters as f64 / operations as f64)
+    }
+}

@@ -1,0 +1,45 @@
+//! What a run leaves behind at the end of its log.
+
+use super::Series;
+use crate::evidence::Evidence;
+use crate::unit::{Field, Text, TextError, joined};
+
+/// The trailer of a log: the evidence, and what the records alone cannot give back.
+#[derive(Debug, Clone, Default)]
+pub struct Trailer {
+    /// What the run gathered about itself.
+    pub evidence: Evidence,
+    /// The series of each shard, in their order; empty where the log keeps every record.
+    pub series: Vec<Series>,
+}
+
+impl Field for Trailer {
+    /// The evidence stands at the top, the series of shard N below `series.N`.
+    fn write(&self, key: &str, out: &mut String) {
+        self.evidence.write(key, out);
+        self.series.write(&joined(key, "series"), out);
+    }
+
+    fn read(text: &Text<'_>, key: &str) -> Result<Self, TextError> {
+        let evidence = Evidence::read(text, key)?;
+        Ok(Self { evidence, series: Vec::read(text, &joined(key, "series"))? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::Nanos;
+
+    #[test]
+    fn a_trailer_reads_back_with_its_histograms() {
+        let mut trailer = Trailer { series: vec![Series::new(); 2], ..Trailer::default() };
+        trailer.evidence.measured = Nanos::from_secs(3);
+        trailer.series[1].lag.record(Nanos(1234));
+        let text = trailer.to_text();
+        assert!(text.contains("series.1.lag=1234 1234 1234 1522756 0 1234:1\n"), "{text}");
+        let read = Trailer::from_text(&text).unwrap();
+        assert_eq!(read.evidence, trailer.evidence);
+        assert_eq!(read.to_text(), text);
+    }
+}

@@ -1,0 +1,234 @@
+//! Reports of runs made by hand, against files. `UPDATE_GOLDEN=1 cargo test` writes them anew:
+//! read the difference before it is committed.
+
+use std::convert::Infallible;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{LogSource, json, load, text};
+use crate::evidence::{Environment, Outcome, Phase, Request, Step};
+use crate::outcome::sample::{Run, Shard, failed, request};
+use crate::outcome::{Summary, Trailer};
+use crate::plan::Plan;
+use crate::unit::{Nanos, Rate};
+
+#[track_caller]
+fn check(name: &str, written: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/report").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, written).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(written, expected, "{name} differs; UPDATE_GOLDEN=1 rewrites it");
+}
+
+#[track_caller]
+fn check_both(name: &str, summary: &Summary) {
+    check(&format!("{name}.txt"), &text::write(summary, text::Options::default()));
+    check(&format!("{name}.json"), &json::write(summary));
+}
+
+/// Two shards on a target that is down for a while, gates, labels, a device: all sections.
+fn stormy() -> Run {
+    let even = (0..1000).map(|k| match k {
+        100..150 => failed(k, Outcome::Refused, Step::Connect, 111),
+        200..230 => failed(k, Outcome::Reset, Step::Recv, 104),
+        230..240 => failed(k, Outcome::Reset, Step::Recv, 0),
+        300..305 => failed(k, Outcome::Protocol, Step::Parse, 1),
+        400..420 => {
+            let silent = failed(k, Outcome::Timeout, Step::Recv, 125);
+            Request { done_at: silent.sent_at + Nanos::from_secs(1), ..silent }
+        }
+        500..503 => failed(k, Outcome::NoPort, Step::Bind, 98),
+        k if k % 50 == 0 => Request { status: 503, ..request(k) },
+        k => request(k),
+    });
+    let fresh = even.map(|request| Request {
+        connected_at: Some(request.sent_at + Nanos::from_micros(30)),
+        ..request
+    });
+    let odd = (0..1000).map(|k| {
+        let request = request(k);
+        Request { done_at: request.done_at + Nanos(k * 977), ..request }
+    });
+    let mut run = Run::of(vec![fresh.collect(), odd.collect()]);
+    run.plan.rate = Rate::per_second(2000);
+    run.plan.fresh = true;
+    run.plan.cpus = "0-1".parse().unwrap();
+    run.plan.timeout = Nanos::from_secs(1);
+    run.plan.labels = vec!["nic=ixgbe".into()];
+    run.plan.watch_pid = Some(4242);
+    run.plan.watch_dev = Some("eth0".into());
+    run.evidence.watch.pid_cpu_percent = Some(87.5);
+    run.evidence.watch.rx_bytes = Some(1_700_000);
+    run.evidence.notices = vec!["CPU 1 also serves the target: give it another (--cpus)".into()];
+    run.shards[1].evidence.cq_overflows = 3;
+    run.shards[0].evidence.tally.count_error(Phase::Warmup, Step::Connect, 111);
+    run
+}
+
+/// The target serves a fifth of what is offered.
+fn overloaded() -> Run {
+    let mut run = Run::of_responses(1000, |k| (Nanos::from_millis(4 * k), Nanos(400)));
+    let shard: &mut Shard = &mut run.shards[0];
+    shard.evidence.tally.backlog_max = 800;
+    shard.evidence.tally.backlog_end = 800;
+    shard.evidence.tally.at_cap_ns = 990_000_000;
+    run.evidence.signal = Some(2);
+    run
+}
+
+#[test]
+fn a_steady_run_reports_as_it_did() {
+    check_both("steady", &Run::steady().summary());
+}
+
+#[test]
+fn a_stormy_run_reports_as_it_did() {
+    let mut summary = stormy().summary();
+    summary.judge(&"p99<1ms,err<0.1%,rate>1000".parse().unwrap());
+    assert!(summary.is_breached());
+    check_both("stormy", &summary);
+}
+
+#[test]
+fn an_overloaded_target_reports_as_it_did() {
+    check_both("overloaded", &overloaded().summary());
+}
+
+#[test]
+fn a_killed_run_reports_as_it_did() {
+    check_both("killed", &Run { is_killed: true, ..Run::steady() }.summary());
+}
+
+#[test]
+fn a_closed_loop_reports_as_it_did() {
+    let mut run = Run::steady();
+    run.plan.rate = Rate::Max;
+    check("closed.txt", &text::write(&run.summary(), text::Options::default()));
+}
+
+#[test]
+fn the_spectrum_and_the_colour_are_added_when_asked() {
+    let options = text::Options { colour: true, spectrum: true };
+    check("spectrum.txt", &text::write(&Run::steady().summary(), options));
+}
+
+#[test]
+fn nothing_at_all_still_makes_a_report() {
+    let run = Run { is_killed: true, ..Run::of(vec![vec![]]) };
+    check("empty.txt", &text::write(&run.summary(), text::Options::default()));
+    assert!(serde_json::from_str::<Value>(&json::write(&run.summary())).is_ok());
+}
+
+impl LogSource for Run {
+    type Error = Infallible;
+
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    fn began_unix_ns(&self) -> Option<u64> {
+        Some(self.began_unix_ns)
+    }
+
+    fn trailer(&self) -> Result<Option<Trailer>, Infallible> {
+        let shards = self.shards.iter().map(|shard| shard.evidence.clone()).collect();
+        let evidence = crate::evidence::Evidence { shards, ..self.evidence.clone() };
+        Ok(Some(Trailer { evidence, series: Vec::new() }))
+    }
+
+    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), Infallible> {
+        for (index, shard) in self.shards.iter().enumerate() {
+            shard.requests.iter().for_each(|request| take(index as u32, request));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn several_logs_report_as_one_with_their_own_figures_beside() {
+    let mut later = Run::steady();
+    later.began_unix_ns += 250_000_000;
+    later.plan.seed = 2;
+    let logs = [("a.data".to_owned(), Run::steady()), ("b.data".to_owned(), later)];
+    check_both("merged", &load(logs, false).unwrap());
+    let mut other = Run::steady();
+    other.plan.requests = 2;
+    let logs = [("a.data".to_owned(), Run::steady()), ("c.data".to_owned(), other)];
+    let error = load(logs, false).unwrap_err().to_string();
+    assert!(error.contains("requests: 1 and 2"), "{error}");
+}
+
+/// Whether `value` is what the schema says: the part of JSON Schema that ours uses.
+fn conforms(value: &Value, schema: &Value, root: &Value, at: &str) {
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        let target = root.pointer(reference.trim_start_matches('#')).unwrap();
+        return conforms(value, target, root, at);
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let is_kind = |wanted: &Value| wanted == kind || (wanted == "number" && kind == "integer");
+    match &schema["type"] {
+        Value::Null => {}
+        Value::Array(kinds) => assert!(kinds.iter().any(is_kind), "{at}: {value}"),
+        wanted => assert!(is_kind(wanted), "{at}: {value} is no {wanted}"),
+    }
+    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+        assert!(words.contains(value), "{at}: {value}");
+    }
+    let Some(object) = value.as_object() else {
+        let items = value.as_array().into_iter().flatten().enumerate();
+        return items
+            .filter_map(|(i, item)| Some((i, item, schema.get("items")?)))
+            .for_each(|(i, item, wanted)| conforms(item, wanted, root, &format!("{at}[{i}]")));
+    };
+    for key in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+        assert!(object.contains_key(key.as_str().unwrap()), "{at} lacks {key}");
+    }
+    for (key, inner) in object {
+        let at = format!("{at}.{key}");
+        match (schema.pointer(&format!("/properties/{key}")), schema.get("additionalProperties")) {
+            (Some(wanted), _) | (None, Some(wanted @ Value::Object(_))) => {
+                conforms(inner, wanted, root, &at);
+            }
+            (None, closed) => assert_ne!(closed, Some(&Value::Bool(false)), "{at} is not known"),
+        }
+    }
+}
+
+#[test]
+fn every_json_report_is_what_the_schema_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/report.schema.json");
+    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let mut stormy = stormy().summary();
+    stormy.judge(&"p99<1ms".parse().unwrap());
+    let killed = Run { is_killed: true, ..Run::steady() }.summary();
+    for summary in [Run::steady().summary(), stormy, overloaded().summary(), killed] {
+        let report: Value = serde_json::from_str(&json::write(&summary)).unwrap();
+        conforms(&report, &schema, &schema, "report");
+    }
+}
+
+#[test]
+fn what_has_no_support_is_null_and_never_zero() {
+    let run = Run::of(vec![(0..50).map(request).collect()]);
+    let report: Value = serde_json::from_str(&json::write(&run.summary())).unwrap();
+    assert_eq!(report["response_ns"]["p99"], Value::Null);
+    assert!(report["response_ns"]["p75"].as_u64().is_some_and(|p75| p75 >= 100_000));
+    assert_eq!(report["connect_ns"]["count"], 0);
+    assert_eq!(report["connect_ns"]["min"], Value::Null);
+}

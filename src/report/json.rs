@@ -1,0 +1,347 @@
+//! The report for programs: one object with stable keys, units in the keys, `null` for what is
+//! unknown. `docs/report.schema.json` describes it.
+
+use serde_json::{Map, Value, json};
+
+use super::errors;
+use crate::evidence::{Evidence, Outcome, Tally};
+use crate::outcome::{Part, ShardSummary, Summary};
+use crate::plan::Plan;
+use crate::stats::Distribution;
+use crate::unit::{Nanos, Quantile, Rate};
+
+/// Version of the keys; a key is never taken back within one.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Keys of the percentiles.
+const PERCENTILES: [(&str, Quantile); 7] = [
+    ("p50", Quantile(500_000)),
+    ("p75", Quantile(750_000)),
+    ("p90", Quantile(900_000)),
+    ("p95", Quantile(950_000)),
+    ("p99", Quantile(990_000)),
+    ("p99_9", Quantile(999_000)),
+    ("p99_99", Quantile(999_900)),
+];
+
+/// Writes the report, a line break at its end.
+pub fn write(summary: &Summary) -> String {
+    format!("{:#}\n", object(summary))
+}
+
+fn object(summary: &Summary) -> Value {
+    let figures = &summary.figures;
+    let tally = &summary.tally;
+    let evidence = summary.evidence.as_ref();
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "tool": {
+            "name": "onrush",
+            "version": summary.environment.tool_version,
+            "git": summary.environment.tool_git,
+        },
+        "plan": plan(&summary.plan),
+        "target": {
+            "url": summary.plan.target.url,
+            "address": summary.plan.target.address.to_string(),
+            "embedded": summary.plan.target.embedded,
+        },
+        "environment": environment(summary),
+        "verdict": summary.verdict.as_str(),
+        "checks": checks(summary),
+        "gates": gates(summary),
+        "regime": summary.regime.kind.as_str(),
+        "overloaded": summary.regime.is_overloaded,
+        "backlog_max": evidence.map(|_| summary.regime.backlog_max),
+        "at_cap_s": evidence.map(|_| summary.regime.at_cap.as_secs_f64()),
+        "began_unix_ns": summary.began_unix_ns,
+        "measured_s": summary.measured.as_secs_f64(),
+        "span_s": summary.span.as_secs_f64(),
+        "cut_short": evidence.and_then(|evidence| evidence.cut_short.clone()),
+        "signal": evidence.and_then(|evidence| evidence.signal),
+        "totals": totals(tally),
+        "requests": requests(tally),
+        "connections": evidence.map(|_| connections(tally)),
+        "rate": {
+            "offered_per_s": summary.rates.offered_per_s,
+            "sent_per_s": summary.rates.sent_per_s,
+            "achieved_per_s": summary.rates.achieved_per_s,
+            "requests_per_s": summary.rates.requests_per_s,
+            "bytes_received_per_s": summary.rates.bytes_received_per_s,
+        },
+        "response_ns": times(&figures.response),
+        "service_ns": times(&figures.service),
+        "wait_ns": times(&figures.wait),
+        "lag_ns": times(&figures.lag),
+        "connect_ns": times(&figures.connect),
+        "first_byte_ns": times(&figures.first_byte),
+        "session_ns": times(&figures.session),
+        "outcomes": outcomes(tally),
+        "status": statuses(tally),
+        "errors": failures(tally),
+        "resources": resources(summary),
+        "watch": watch(summary),
+        "notices": evidence.map_or(&[][..], |evidence| &evidence.notices),
+        "shards": summary.shards.iter().enumerate().map(shard).collect::<Value>(),
+        "files": summary.parts.iter().map(file).collect::<Value>(),
+    })
+}
+
+fn plan(plan: &Plan) -> Value {
+    let rate = match plan.rate {
+        Rate::Max => json!("max"),
+        rate => json!(rate.as_per_second_f64()),
+    };
+    let sources: Vec<String> = plan.sources.iter().map(ToString::to_string).collect();
+    let request = &plan.request;
+    json!({
+        "url": plan.target.url,
+        "scheme": plan.target.scheme.as_str(),
+        "host": plan.target.host,
+        "path": plan.target.path,
+        "rate_per_s": rate,
+        "concurrence": plan.concurrence,
+        "pattern": plan.pattern.to_string(),
+        "duration_ns": plan.duration.0,
+        "count": plan.count,
+        "warmup_ns": plan.warmup.0,
+        "requests": plan.requests,
+        "think_ns": plan.think.0,
+        "fresh": plan.fresh,
+        "close": plan.close.as_str(),
+        "on_cap": plan.on_cap.as_str(),
+        "timeout_ns": plan.timeout.0,
+        "seed": plan.seed,
+        "allow_partial": plan.allow_partial,
+        "method": request.method,
+        "headers": request.headers,
+        "body_bytes": request.body_bytes.map(|bytes| bytes.0),
+        "expect_status": request.expect_status,
+        "send_bytes": request.send_bytes,
+        "expect_bytes": request.expect_bytes,
+        "shards": plan.shards,
+        "cpus": plan.cpus.to_string(),
+        "idle": plan.idle.as_str(),
+        "clock": plan.clock.as_str(),
+        "sources": sources,
+        "ports": plan.ports.to_string(),
+        "sqpoll": plan.sqpoll,
+        "sqpoll_cpu": plan.sqpoll_cpu,
+        "watch_pid": plan.watch_pid,
+        "watch_dev": plan.watch_dev,
+        "log": plan.log.to_string(),
+        "labels": plan.labels,
+    })
+}
+
+fn environment(summary: &Summary) -> Value {
+    let environment = &summary.environment;
+    let calibration = summary.evidence.as_ref().and_then(|evidence| evidence.calibration);
+    json!({
+        "kernel": environment.kernel,
+        "cpu": environment.cpu,
+        "clock": {
+            "name": summary.plan.clock.as_str(),
+            "ticks_per_s": calibration.map(|c| c.ticks_per_s),
+            "error_bound_ppm": calibration.map(|c| c.error_bound_ppm),
+            "drift_ppm": calibration.and_then(|c| c.drift_ppm),
+        },
+        "cpus_online": environment.cpus_online,
+        "cpus_allowed": environment.cpus_allowed,
+        "virtualised": environment.virtualised,
+        "clocksource": environment.clocksource,
+        "governor": environment.governor,
+        "nofile": environment.nofile,
+        "hostname": environment.hostname,
+        "sysctls": environment.sysctls,
+    })
+}
+
+fn checks(summary: &Summary) -> Value {
+    let check = |check: &crate::outcome::Check| {
+        json!({
+            "name": check.name,
+            "state": check.state.as_str(),
+            "value": check.value,
+            "unit": check.unit,
+            "limit": check.limit,
+            "remedy": check.remedy,
+        })
+    };
+    summary.checks.iter().map(check).collect()
+}
+
+fn gates(summary: &Summary) -> Value {
+    let gate = |judged: &crate::outcome::Judged| json!({"gate": judged.gate.to_string(), "value": judged.value, "met": judged.is_met});
+    summary.gates.iter().map(gate).collect()
+}
+
+fn totals(tally: &Tally) -> Value {
+    json!({
+        "planned": tally.sessions_planned,
+        "started": tally.sessions_started,
+        "ok": tally.sessions_ok,
+        "failed": tally.sessions_failed,
+        "dropped": tally.sessions_dropped,
+        "unserved": tally.sessions_unserved,
+        "deferred": tally.sessions_deferred,
+        "in_flight_at_end": tally.sessions_in_flight,
+    })
+}
+
+fn requests(tally: &Tally) -> Value {
+    json!({
+        "sent": tally.requests_sent,
+        "ok": tally.requests_ok,
+        "failed": tally.requests_failed,
+        "in_flight_at_end": tally.requests_in_flight,
+        "bytes_sent": tally.bytes_sent,
+        "bytes_received": tally.bytes_received,
+    })
+}
+
+fn connections(tally: &Tally) -> Value {
+    json!({
+        "asked": tally.connections_asked,
+        "opened": tally.connections_opened,
+        "served": tally.connections_served,
+        "started": tally.connections_started,
+        "ended": tally.connections_ended,
+        "reopened": tally.connections_reopened,
+        "max_concurrence": tally.concurrence_max,
+    })
+}
+
+fn times(distribution: &Distribution) -> Value {
+    let nanos = |time: Option<Nanos>| json!(time.map(|time| time.0));
+    let mut out = Map::new();
+    out.insert("count".into(), json!(distribution.count()));
+    out.insert("min".into(), nanos(distribution.min()));
+    out.insert("max".into(), nanos(distribution.max()));
+    out.insert("mean".into(), json!(distribution.mean().map(tenths)));
+    out.insert("stddev".into(), json!(distribution.stddev().map(tenths)));
+    for (key, quantile) in PERCENTILES {
+        out.insert(key.into(), nanos(distribution.quantile(quantile)));
+    }
+    Value::Object(out)
+}
+
+/// A tenth of a nanosecond is more than any clock here tells.
+fn tenths(nanos: f64) -> f64 {
+    (nanos * 10.0).round() / 10.0
+}
+
+fn outcomes(tally: &Tally) -> Value {
+    let counts = Outcome::ALL.iter().map(|&o| (o.as_str().to_owned(), json!(tally.outcome(o))));
+    Value::Object(counts.collect())
+}
+
+fn statuses(tally: &Tally) -> Value {
+    let mut statuses = tally.statuses.clone();
+    statuses.sort_by_key(|status| status.status);
+    Value::Object(statuses.iter().map(|s| (s.status.to_string(), json!(s.count))).collect())
+}
+
+fn failures(tally: &Tally) -> Value {
+    let failure = |failure: errors::Failure| {
+        json!({
+            "phase": failure.count.phase.as_str(),
+            "step": failure.count.step.as_str(),
+            "errno": failure.count.errno,
+            "name": failure.name,
+            "count": failure.count.count,
+            "hint": failure.hint,
+        })
+    };
+    errors::of(tally).into_iter().map(failure).collect()
+}
+
+fn resources(summary: &Summary) -> Value {
+    let evidence = summary.evidence.as_ref();
+    let used = evidence.map(|evidence| &evidence.resources);
+    let seconds = |nanos: u64| Nanos(nanos).as_secs_f64();
+    let overflows = |e: &Evidence| e.shards.iter().map(|shard| shard.cq_overflows).sum::<u64>();
+    let cpu_percent = used
+        .filter(|r| r.elapsed_ns > 0)
+        .map(|r| tenths((r.user_ns + r.sys_ns) as f64 * 100.0 / r.elapsed_ns as f64));
+    json!({
+        "user_s": used.map(|r| seconds(r.user_ns)),
+        "sys_s": used.map(|r| seconds(r.sys_ns)),
+        "elapsed_s": used.map(|r| seconds(r.elapsed_ns)),
+        "cpu_percent": cpu_percent,
+        "max_rss_kib": used.map(|r| r.max_rss_kib),
+        "major_faults": used.map(|r| r.major_faults),
+        "minor_faults": used.map(|r| r.minor_faults),
+        "voluntary_switches": used.map(|r| r.voluntary_switches),
+        "involuntary_switches": used.map(|r| r.involuntary_switches),
+        "enters_per_op": summary.enters_per_op(),
+        "iowq_threads": used.and_then(|r| r.iowq_threads),
+        "cq_overflows": evidence.map(overflows),
+        "log_records": summary.records,
+        "log_lost": evidence.map(|_| summary.tally.log_lost),
+    })
+}
+
+/// Only what was asked for; kB/s over the measure phase.
+fn watch(summary: &Summary) -> Value {
+    let watched = summary.evidence.as_ref().map(|evidence| &evidence.watch);
+    let seconds = summary.measured.as_secs_f64();
+    let kb_per_s = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64 / 1000.0 / seconds);
+    let mut out = Map::new();
+    if summary.plan.watch_pid.is_some() {
+        let percent = watched.and_then(|w| w.pid_cpu_percent);
+        out.insert("pid".into(), json!({"cpu_percent": percent}));
+    }
+    if summary.plan.watch_dev.is_some() {
+        let dev = json!({
+            "rx_kb_per_s": watched.and_then(|w| kb_per_s(w.rx_bytes)),
+            "tx_kb_per_s": watched.and_then(|w| kb_per_s(w.tx_bytes)),
+            "rx_packets": watched.and_then(|w| w.rx_packets),
+            "tx_packets": watched.and_then(|w| w.tx_packets),
+        });
+        out.insert("dev".into(), dev);
+    }
+    Value::Object(out)
+}
+
+fn shard((index, shard): (usize, &ShardSummary)) -> Value {
+    let seen = shard.evidence.as_ref();
+    let per_op =
+        |enters: u64, operations: u64| (operations > 0).then(|| enters as f64 / operations as f64);
+    json!({
+        "shard": index,
+        "cpu": seen.map(|seen| seen.cpu),
+        "ring": seen.map(|seen| seen.ring.clone()),
+        "totals": totals(&shard.tally),
+        "requests": requests(&shard.tally),
+        "connections": seen.map(|_| connections(&shard.tally)),
+        "response_ns": times(&shard.response),
+        "lag_ns": times(&shard.lag),
+        "outcomes": outcomes(&shard.tally),
+        "resources": {
+            "user_s": seen.and_then(|seen| seen.user_ns).map(|ns| Nanos(ns).as_secs_f64()),
+            "sys_s": seen.and_then(|seen| seen.sys_ns).map(|ns| Nanos(ns).as_secs_f64()),
+            "voluntary_switches": seen.and_then(|seen| seen.voluntary_switches),
+            "involuntary_switches": seen.and_then(|seen| seen.involuntary_switches),
+            "major_faults": seen.and_then(|seen| seen.major_faults),
+            "minor_faults": seen.and_then(|seen| seen.minor_faults),
+            "enters_per_op": seen.and_then(|seen| per_op(seen.enters, seen.operations)),
+            "cq_overflows": seen.map(|seen| seen.cq_overflows),
+            "log_lost": seen.map(|_| shard.tally.log_lost),
+        },
+    })
+}
+
+fn file(part: &Part) -> Value {
+    let own = &part.summary;
+    json!({
+        "name": part.name,
+        "verdict": own.verdict.as_str(),
+        "began_unix_ns": own.began_unix_ns,
+        "measured_s": own.measured.as_secs_f64(),
+        "totals": totals(&own.tally),
+        "requests": requests(&own.tally),
+        "achieved_per_s": own.rates.achieved_per_s,
+        "response_ns": times(&own.figures.response),
+    })
+}

@@ -1,0 +1,84 @@
+//! From logs to a summary.
+
+use std::fmt;
+
+use crate::evidence::{Environment, Request};
+use crate::outcome::{Builder, MergeError, Part, Summary, Trailer, merge};
+use crate::plan::Plan;
+
+/// What a log offers to a report; the log's reader is one.
+pub trait LogSource {
+    /// Why a log cannot be read to its end.
+    type Error: fmt::Display;
+
+    /// What was asked.
+    fn plan(&self) -> &Plan;
+
+    /// The machine.
+    fn environment(&self) -> &Environment;
+
+    /// Wall time at the start of the measure phase, in ns since 1970, where the log says.
+    fn began_unix_ns(&self) -> Option<u64>;
+
+    /// What the run left at its end; `None` where it was killed.
+    ///
+    /// # Errors
+    /// There is one, and it cannot be read.
+    fn trailer(&self) -> Result<Option<Trailer>, Self::Error>;
+
+    /// Hands out every record with its shard; those of one shard in the order they were logged.
+    ///
+    /// # Errors
+    /// A part of the log cannot be read.
+    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), Self::Error>;
+}
+
+/// Why there is nothing to report.
+#[derive(Debug)]
+pub enum LoadError<E> {
+    /// This log cannot be read.
+    Log(String, E),
+    /// The logs do not merge.
+    Merge(MergeError),
+}
+
+impl<E: fmt::Display> fmt::Display for LoadError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(name, why) => write!(f, "{name}: {why}"),
+            Self::Merge(why) => why.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {}
+
+/// Reads logs, each under its name, and merges them where there are several.
+///
+/// # Errors
+/// A log cannot be read; or the plans differ in load, unless `force`.
+pub fn load<L: LogSource>(
+    logs: impl IntoIterator<Item = (String, L)>,
+    force: bool,
+) -> Result<Summary, LoadError<L::Error>> {
+    let mut parts = Vec::new();
+    for (name, log) in logs {
+        match summary_of(&log) {
+            Ok(summary) => parts.push(Part { name, summary }),
+            Err(why) => return Err(LoadError::Log(name, why)),
+        }
+    }
+    merge(parts, force).map_err(LoadError::Merge)
+}
+
+fn summary_of<L: LogSource>(log: &L) -> Result<Summary, L::Error> {
+    let mut builder = Builder::new(log.plan().clone(), log.environment().clone());
+    if let Some(unix_ns) = log.began_unix_ns() {
+        builder.began(unix_ns);
+    }
+    if let Some(trailer) = log.trailer()? {
+        builder.trailer(trailer);
+    }
+    log.each(&mut |shard, request| builder.request(shard, request))?;
+    Ok(builder.finish())
+}
