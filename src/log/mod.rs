@@ -1,5 +1,23 @@
-//! The log of a run: format, writers, reader.
+//! The log of a run: one file that its shards write while they run, and that any process reads
+//! then or later. `docs/format-log.md` has the drawing.
+//!
+//! A run holds a [`Keeper`] and a [`Writer`] per shard. The keeper, off the shards' CPUs, makes
+//! memory ready; a writer only stores to it: no fault, no lock, no syscall. A [`Reader`] takes
+//! whatever is there: a run at work, one that was killed, one that ended.
 
 mod append;
+mod error;
+mod header;
+mod keeper;
+mod reader;
+mod record;
+#[cfg(test)]
+mod tests;
+mod writer;
 
 pub use append::Append;
+pub use error::{LogError, Refusal};
+pub use header::State;
+pub use keeper::{Keeper, create, disk_needed};
+pub use reader::{Chunk, Reader};
+pub use writer::Writer;

@@ -1,0 +1,355 @@
+//! The run's side of a log: makes the file, keeps memory ready ahead of the writers, ends it.
+//!
+//! A store to a mapped page that is not yet, or no longer, writable faults into the file system:
+//! up to tens of ms on ext4. So the keeper, on another CPU, gives chunks their blocks on the
+//! disk, maps them and makes their pages writable before a writer gets them, about a second
+//! ahead; and since write-back cleans pages again (the next store would fault), it repeats that
+//! for the pages just ahead of each writer.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use super::error::LogError;
+use super::header::{
+    CHUNK_MAGIC, ChunkWord, ENDED, HEADER_BYTES, Header, MAKING, PAGE_BYTES, RECORD_BYTES, RUNNING,
+    Span, TEXT_BYTES_MAX, Word,
+};
+use super::writer::{Progress, Writer};
+use crate::evidence::Environment;
+use crate::plan::{LogMode, Pattern, Plan};
+use crate::sys::map::{Region, allocate};
+use crate::unit::{ByteSize, Field, Instant, Nanos};
+
+/// Makes the log of a run at `path`, with a writer for each shard of the plan. What is there
+/// already is renamed to `path.old`.
+///
+/// # Errors
+/// The file cannot be made, what is there is not a regular file, or the disk is full.
+pub fn create(
+    path: &Path,
+    plan: &Plan,
+    environment: &Environment,
+) -> Result<(Keeper, Vec<Writer>), LogError> {
+    create_shaped(path, plan, environment, Shape::of(plan))
+}
+
+/// Bytes that the records of `plan` will take; for random arrivals their mean. `None` where the
+/// number of sessions is open.
+pub fn disk_needed(plan: &Plan) -> Option<ByteSize> {
+    let sessions = match plan.count {
+        Some(count) => count,
+        None => plan.rate.arrivals_in(Nanos(plan.duration.0.saturating_add(plan.warmup.0)))?,
+    };
+    Some(ByteSize(record_bytes(plan, sessions)))
+}
+
+/// Bytes of the records that `sessions` leave.
+fn record_bytes(plan: &Plan, sessions: u64) -> u64 {
+    let kept = match plan.log {
+        LogMode::All => sessions,
+        LogMode::OneIn(n) => sessions.div_ceil(n.max(1)),
+        LogMode::Nothing => 0,
+    };
+    kept.saturating_mul(u64::from(plan.requests)).saturating_mul(RECORD_BYTES as u64)
+}
+
+/// How a log is cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    /// Bytes of a chunk.
+    pub(super) chunk_bytes: u64,
+    /// Bytes ready ahead of each writer, at least.
+    pub(super) lead_bytes: u64,
+}
+
+/// Ahead of each writer at least.
+const LEAD_BYTES_MIN: u64 = 1 << 20;
+/// Ahead of each writer where nothing is known of its pace.
+const LEAD_BYTES_OPEN: u64 = 16 << 20;
+/// Ahead of each writer at most: pages that are ready take memory.
+const LEAD_BYTES_MAX: u64 = 256 << 20;
+/// The lead lasts for this many [`Keeper::tend`]s at the pace that was seen.
+const LEAD_TENDS: u64 = 50;
+/// Ahead of each writer, pages are made writable again at each [`Keeper::tend`].
+const WINDOW_BYTES: u64 = 256 << 10;
+
+impl Shape {
+    /// The shape for a run of `plan`: a second of its records or one rush of them are ready,
+    /// in chunks of a quarter of that.
+    fn of(plan: &Plan) -> Self {
+        let period = match plan.pattern {
+            Pattern::Rush(period) => period.max(Nanos::from_secs(1)),
+            Pattern::Even | Pattern::Random(_) => Nanos::from_secs(1),
+        };
+        let lead_bytes = match plan.rate.arrivals_in(period) {
+            Some(sessions) => record_bytes(plan, sessions) / u64::from(plan.shards.max(1)),
+            None => LEAD_BYTES_OPEN,
+        };
+        let lead_bytes = lead_bytes.clamp(LEAD_BYTES_MIN, LEAD_BYTES_MAX);
+        let chunk_bytes = (lead_bytes / 4).next_power_of_two().min(4 << 20);
+        Self { chunk_bytes, lead_bytes }
+    }
+
+    fn records_per_chunk(self) -> u64 {
+        self.chunk_bytes / RECORD_BYTES as u64 - 1
+    }
+}
+
+/// Owns the file of a log while its run lasts.
+#[derive(Debug)]
+pub struct Keeper {
+    path: PathBuf,
+    file: File,
+    header: Region,
+    chunks_at: u64,
+    shape: Shape,
+    lanes: Vec<Lane>,
+    /// Chunks that the file has.
+    chunks: u64,
+}
+
+/// The way of chunks to one writer.
+#[derive(Debug)]
+struct Lane {
+    progress: Arc<Progress>,
+    ready: SyncSender<Arc<Region>>,
+    /// Chunks from the one that the writer's last record went to; those before are unmapped.
+    live: VecDeque<Handed>,
+    /// Chunks that were handed over and are behind the writer.
+    passed: u64,
+    /// Records that the writer had published when it was last looked at.
+    written: u64,
+    /// About the most bytes that the writer wrote between two looks.
+    pace: u64,
+}
+
+/// A chunk, and its number in the file.
+#[derive(Debug)]
+struct Handed {
+    number: u64,
+    region: Arc<Region>,
+}
+
+pub(super) fn create_shaped(
+    path: &Path,
+    plan: &Plan,
+    environment: &Environment,
+    shape: Shape,
+) -> Result<(Keeper, Vec<Writer>), LogError> {
+    let path = set_old_aside(path)?;
+    let file = File::options().read(true).write(true).create_new(true).open(&path);
+    let file = file.map_err(LogError::unwritable("create", &path))?;
+
+    let (plan_text, environment_text) = (plan.to_text(), environment.to_text());
+    let plan_at = Span { at: HEADER_BYTES as u64, bytes: plan_text.len() as u64 };
+    let environment_at = Span { at: plan_at.end(), bytes: environment_text.len() as u64 };
+    let chunks_at = environment_at.end().next_multiple_of(PAGE_BYTES);
+    grow(&file, &path, 0, chunks_at)?;
+    write_text(&file, &path, plan_at.at, &plan_text)?;
+    write_text(&file, &path, environment_at.at, &environment_text)?;
+    let words = Header {
+        chunk_bytes: shape.chunk_bytes,
+        chunks_at,
+        shards: plan.shards,
+        epoch: 0,
+        wall_ns: 0,
+        plan: plan_at,
+        environment: environment_at,
+        trailer: Span::default(),
+        state: MAKING,
+    }
+    .to_words();
+    let header =
+        Region::shared(&file, 0, HEADER_BYTES).map_err(LogError::unwritable("map", &path))?;
+    for (index, &word) in words.iter().enumerate().rev() {
+        header.store(index, word, Ordering::Release);
+    }
+
+    let places = (LEAD_BYTES_MAX / shape.chunk_bytes) as usize + 2;
+    let (lanes, writers) = (0..plan.shards).map(|_| Lane::new(plan.log, places)).unzip();
+    let mut keeper = Keeper { path, file, header, chunks_at, shape, lanes, chunks: 0 };
+    if plan.log != LogMode::Nothing {
+        keeper.refill()?;
+    }
+    Ok((keeper, writers))
+}
+
+/// Renames what is at `path` to `path.old`; gives the path to create, with links followed.
+fn set_old_aside(path: &Path) -> Result<PathBuf, LogError> {
+    let path = match fs::metadata(path) {
+        Ok(old) if old.is_file() => {
+            path.canonicalize().map_err(LogError::unwritable("find", path))?
+        }
+        Ok(_) => return Err(LogError::NotReplaced(path.to_owned())),
+        Err(_) => return Ok(path.to_owned()),
+    };
+    let mut old = path.clone().into_os_string();
+    old.push(".old");
+    fs::rename(&path, old).map_err(LogError::unwritable("rename the old", &path))?;
+    Ok(path)
+}
+
+fn grow(file: &File, path: &Path, at: u64, bytes: u64) -> Result<(), LogError> {
+    allocate(file, at, bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull => LogError::NoRoom(path.to_owned(), ByteSize(bytes)),
+        _ => LogError::unwritable("grow", path)(error),
+    })
+}
+
+fn write_text(file: &File, path: &Path, at: u64, text: &str) -> Result<(), LogError> {
+    let written = if text.len() as u64 > TEXT_BYTES_MAX {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "its text is longer than 16MiB"))
+    } else {
+        file.write_all_at(text.as_bytes(), at)
+    };
+    written.map_err(LogError::unwritable("write", path))
+}
+
+impl Keeper {
+    /// The run's clock starts: `epoch` on that clock is `wall_ns` in ns since 1970. To be
+    /// called before any writer writes.
+    pub fn start(&mut self, epoch: Instant, wall_ns: u64) {
+        self.set(Word::Epoch, epoch.0);
+        self.set(Word::Wall, wall_ns);
+        self.set(Word::State, RUNNING);
+    }
+
+    /// Keeps memory ready ahead of the writers. To be called about every 20 ms, off the shards'
+    /// CPUs.
+    ///
+    /// # Errors
+    /// The disk is full, or the kernel does not map or populate. The log stays as it is, and
+    /// writers go on with what they have; the next call tries again.
+    pub fn tend(&mut self) -> Result<(), LogError> {
+        for lane in &mut self.lanes {
+            lane.look(self.shape);
+            lane.populate_window(self.shape)
+                .map_err(LogError::unwritable("populate", &self.path))?;
+        }
+        self.refill()
+    }
+
+    /// Ends the log: gives back what no writer used, and puts `trailer` behind the records. All
+    /// writers must have been dropped.
+    ///
+    /// # Errors
+    /// A writer is still there, or the file cannot be written; it then reads like the log of
+    /// a run that was killed.
+    pub fn finish(mut self, trailer: &str) -> Result<(), LogError> {
+        let mut used = 0;
+        for (shard, lane) in (0..).zip(&mut self.lanes) {
+            if Arc::get_mut(&mut lane.progress).is_none() {
+                return Err(LogError::StillWritten(shard));
+            }
+            lane.look(self.shape);
+            if let Some(last) = lane.live.front().filter(|_| lane.written > 0) {
+                used = used.max(last.number + 1);
+            }
+        }
+        // What is mapped must stay in the file.
+        self.lanes.clear();
+        let at = self.chunk_at(used);
+        self.file.set_len(at).map_err(LogError::unwritable("shorten", &self.path))?;
+        // Known before it is there, so that no reader takes it for a chunk.
+        self.set(Word::TrailerAt, at);
+        self.set(Word::TrailerBytes, trailer.len() as u64);
+        write_text(&self.file, &self.path, at, trailer)?;
+        self.set(Word::State, ENDED);
+        Ok(())
+    }
+
+    fn set(&self, word: Word, value: u64) {
+        self.header.store(word as usize, value, Ordering::Release);
+    }
+
+    fn chunk_at(&self, number: u64) -> u64 {
+        self.chunks_at + number * self.shape.chunk_bytes
+    }
+
+    /// Hands chunks over in turn until no lane wants more, so that equal lanes use the file
+    /// evenly and what nobody used lies at its end.
+    fn refill(&mut self) -> Result<(), LogError> {
+        loop {
+            let before = self.chunks;
+            for shard in 0..self.lanes.len() {
+                if self.lanes[shard].wants(self.shape) {
+                    self.hand_over(shard)?;
+                }
+            }
+            if self.chunks == before {
+                return Ok(());
+            }
+        }
+    }
+
+    fn hand_over(&mut self, shard: usize) -> Result<(), LogError> {
+        let (at, bytes) = (self.chunk_at(self.chunks), self.shape.chunk_bytes);
+        grow(&self.file, &self.path, at, bytes)?;
+        let region = Region::shared(&self.file, at, bytes as usize)
+            .map_err(LogError::unwritable("map", &self.path))?;
+        region.populate(0..bytes as usize).map_err(LogError::unwritable("populate", &self.path))?;
+        let lane = &mut self.lanes[shard];
+        let sequence = lane.passed + lane.live.len() as u64;
+        region.store(ChunkWord::Shard as usize, shard as u64, Ordering::Relaxed);
+        region.store(ChunkWord::Sequence as usize, sequence, Ordering::Relaxed);
+        let magic = u64::from_ne_bytes(CHUNK_MAGIC);
+        region.store(ChunkWord::Magic as usize, magic, Ordering::Release);
+        let region = Arc::new(region);
+        lane.live.push_back(Handed { number: self.chunks, region: Arc::clone(&region) });
+        self.chunks += 1;
+        // There is a place for it, or the writer went away since `wants` and needs no more.
+        let _ = lane.ready.try_send(region);
+        Ok(())
+    }
+}
+
+impl Lane {
+    fn new(mode: LogMode, places: usize) -> (Self, Writer) {
+        let (ready, taken) = sync_channel(places);
+        let progress = Arc::new(Progress::default());
+        let writer = Writer::new(mode, taken, Arc::clone(&progress));
+        let live = VecDeque::with_capacity(places);
+        (Self { progress, ready, live, passed: 0, written: 0, pace: 0 }, writer)
+    }
+
+    /// Takes notice of the writer's progress, and unmaps what is behind it.
+    fn look(&mut self, shape: Shape) {
+        let written = self.progress.written();
+        let moved = (written - self.written) * RECORD_BYTES as u64;
+        self.pace = moved.max(self.pace - self.pace / 64);
+        self.written = written;
+        // The writer has let go of a chunk once a record stands in the next one.
+        while self.live.len() > 1 && written > (self.passed + 1) * shape.records_per_chunk() {
+            self.live.pop_front();
+            self.passed += 1;
+        }
+    }
+
+    fn wants(&self, shape: Shape) -> bool {
+        let lead = (self.pace * LEAD_TENDS).clamp(shape.lead_bytes, LEAD_BYTES_MAX);
+        let chunks = lead.div_ceil(shape.chunk_bytes).max(2);
+        let has_writer = Arc::strong_count(&self.progress) > 1;
+        has_writer && (self.live.len() as u64) < 1 + chunks
+    }
+
+    /// Makes the pages that the writer comes to next writable again.
+    fn populate_window(&self, shape: Shape) -> io::Result<()> {
+        let next = 1 + self.written - self.passed * shape.records_per_chunk();
+        let mut start = next as usize * RECORD_BYTES;
+        let mut left = (WINDOW_BYTES + 2 * self.pace) as usize;
+        for chunk in &self.live {
+            let bytes = chunk.region.bytes();
+            let here = left.min(bytes.saturating_sub(start));
+            chunk.region.populate(start..start + here)?;
+            start = start.saturating_sub(bytes);
+            left -= here;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! The shard's side of a log: eight stores per record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+
+use super::append::Append;
+use super::header::RECORD_BYTES;
+use super::record::encode;
+use crate::evidence::Request;
+use crate::plan::LogMode;
+use crate::sys::map::Region;
+use crate::unit::Instant;
+
+/// Writes the records of one shard.
+///
+/// It fills chunks that the [`Keeper`](super::Keeper) made ready and handed over. Where none is
+/// ready, the record is lost and counted: the shard is never held up.
+#[derive(Debug)]
+pub struct Writer {
+    mode: LogMode,
+    epoch: Instant,
+    /// Bounded, so that its places were allocated with it; `try_recv` takes no lock.
+    ready: Receiver<Arc<Region>>,
+    chunk: Option<Arc<Region>>,
+    /// The next record of the chunk; `end` where it is full.
+    next: usize,
+    end: usize,
+    progress: Arc<Progress>,
+    written: u64,
+    lost: u64,
+}
+
+/// Records that a writer has published, told to its keeper now and then; on cache lines of its
+/// own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct Progress {
+    written: AtomicU64,
+}
+
+impl Progress {
+    /// A lower bound, exact once the writer is dropped. A writer holds no chunk but those from
+    /// the one that its last record went to.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+}
+
+/// A writer tells its progress once in this many records: a page of them.
+const TOLD_EVERY: u64 = 64;
+
+impl Writer {
+    pub(super) fn new(
+        mode: LogMode,
+        ready: Receiver<Arc<Region>>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let epoch = Instant::ZERO;
+        Self { mode, epoch, ready, chunk: None, next: 0, end: 0, progress, written: 0, lost: 0 }
+    }
+
+    /// The run's clock starts at `epoch`, the same that [`Keeper::start`](super::Keeper::start)
+    /// is told. To be called before the first record.
+    pub fn start(&mut self, epoch: Instant) {
+        self.epoch = epoch;
+    }
+
+    /// Records written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Records that were to be kept and found no room.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    #[inline]
+    fn keeps(&self, session: u64) -> bool {
+        match self.mode {
+            LogMode::All => true,
+            LogMode::OneIn(n) => session.is_multiple_of(n),
+            LogMode::Nothing => false,
+        }
+    }
+
+    /// Goes on to the next chunk. The keeper holds the full one too, and unmaps it.
+    #[cold]
+    fn take_chunk(&mut self) {
+        if let Ok(chunk) = self.ready.try_recv() {
+            self.next = 1;
+            self.end = chunk.bytes() / RECORD_BYTES;
+            self.chunk = Some(chunk);
+        }
+    }
+}
+
+impl Append for Writer {
+    #[inline]
+    fn append(&mut self, request: &Request) {
+        if !self.keeps(request.session) {
+            return;
+        }
+        if self.next == self.end {
+            self.take_chunk();
+        }
+        match &self.chunk {
+            Some(chunk) if self.next < self.end => {
+                chunk.publish(self.next, &encode(request, self.epoch));
+                self.next += 1;
+                self.written += 1;
+                if self.written.is_multiple_of(TOLD_EVERY) {
+                    self.progress.written.store(self.written, Ordering::Release);
+                }
+            }
+            _ => self.lost += 1,
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.progress.written.store(self.written, Ordering::Release);
+    }
+}
