@@ -4,6 +4,7 @@
 pub mod cpu;
 pub mod errno;
 pub mod map;
+pub mod resource;
 pub mod signal;
 pub mod socket;
 pub mod time;
