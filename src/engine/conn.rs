@@ -52,6 +52,8 @@ pub(super) struct Session {
     pub(super) number: u64,
     pub(super) request: u32,
     pub(super) phase: Phase,
+    /// When the schedule wanted the session.
+    pub(super) began: Instant,
     pub(super) intended_at: Instant,
     pub(super) ready_at: Instant,
     pub(super) sent_at: Instant,
@@ -73,6 +75,7 @@ impl Session {
             number,
             request: 0,
             phase,
+            began: intended_at,
             intended_at,
             ready_at,
             sent_at: ready_at,

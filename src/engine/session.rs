@@ -285,7 +285,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             conn.served = true;
             self.tally.connections_served += 1;
         }
-        self.record(&request);
+        let began = conn.session.began;
+        self.record(&request, began);
         if last {
             self.end_session(slot, end, now);
         } else {
@@ -368,7 +369,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         }
         self.ended += 1;
         let session = Session::new(number, due.phase, due.intended_at, now);
-        self.record(&Request {
+        let request = Request {
             intended_at: session.intended_at,
             ready_at: now,
             sent_at: now,
@@ -388,7 +389,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             last: true,
             bytes_sent: 0,
             bytes_received: 0,
-        });
+        };
+        self.record(&request, due.intended_at);
     }
 
     /// The drain is over: what still waits is unserved, what is under way stays without outcome.
