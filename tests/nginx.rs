@@ -29,8 +29,8 @@ fn assert_agree(json: &Value, accesses: &[Access]) {
 fn a_planned_run_is_served_whole_and_agrees_with_nginx() {
     let nginx = Server::nginx(NEVER_CLOSES);
     let json = run(&["-R", "1000", "-c", "64", "-d", "2s", &nginx.url("/")]).done();
-    assert_eq!(count(&json, "totals.sessions.planned"), 2000);
-    assert_eq!(count(&json, "totals.sessions.ok"), 2000);
+    assert_eq!(count(&json, "totals.planned"), 2000);
+    assert_eq!(count(&json, "totals.ok"), 2000);
     assert_eq!(at(&json, "regime"), "open");
     assert_eq!(count(&json, "connections.asked"), 64);
     assert_eq!(count(&json, "connections.opened"), 64);
@@ -43,7 +43,7 @@ fn a_planned_run_is_served_whole_and_agrees_with_nginx() {
 fn a_connection_that_nginx_closes_is_reopened_and_nothing_fails() {
     let nginx = Server::nginx(100);
     let json = run(&["-R", "1000", "-c", "8", "-d", "2s", &nginx.url("/")]).done();
-    assert_eq!(count(&json, "totals.sessions.ok"), 2000);
+    assert_eq!(count(&json, "totals.ok"), 2000);
     let accesses = nginx.access_log();
     assert_agree(&json, &accesses);
     let closed = accesses.iter().filter(|a| a.request_of_connection == 100).count();
@@ -110,7 +110,7 @@ fn check_fresh(close: &str) {
     let nginx = Server::nginx(NEVER_CLOSES);
     let load = ["-f", "--close", close, "-R", "500", "-c", "64", "-d", "2s"];
     let json = run(&[&load[..], &[&nginx.url("/")]].concat()).done();
-    assert_eq!(count(&json, "totals.sessions.ok"), 1000);
+    assert_eq!(count(&json, "totals.ok"), 1000);
     assert_eq!(count(&json, "connections.started"), 1000);
     assert_eq!(count(&json, "connections.reopened"), 0);
     assert_eq!(count(&json, "connect_ns.count"), 1000);
@@ -142,7 +142,7 @@ fn a_session_sends_its_requests_in_series_on_one_connection() {
     let nginx = Server::nginx(NEVER_CLOSES);
     let load = ["-f", "-r", "5", "--think", "2ms", "-R", "100", "-c", "32", "-d", "1s"];
     let json = run(&[&load[..], &[&nginx.url("/")]].concat()).done();
-    assert_eq!(count(&json, "totals.sessions.ok"), 100);
+    assert_eq!(count(&json, "totals.ok"), 100);
     assert_eq!(count(&json, "requests.ok"), 500);
     let accesses = nginx.access_log();
     assert_agree(&json, &accesses);
@@ -155,8 +155,8 @@ fn a_closed_loop_has_no_waiting_and_says_so() {
     let nginx = Server::nginx(NEVER_CLOSES);
     let json = run(&["-R", "max", "-c", "16", "-n", "5000", &nginx.url("/")]).done();
     assert_eq!(at(&json, "regime"), "closed");
-    assert_eq!(count(&json, "totals.sessions.planned"), 5000);
-    assert_eq!(count(&json, "totals.sessions.ok"), 5000);
+    assert_eq!(count(&json, "totals.planned"), 5000);
+    assert_eq!(count(&json, "totals.ok"), 5000);
     assert_eq!(at(&json, "response_ns"), at(&json, "service_ns"));
     assert_agree(&json, &nginx.access_log());
 }
@@ -165,7 +165,7 @@ fn a_closed_loop_has_no_waiting_and_says_so() {
 fn a_count_ends_a_run_with_a_rate() {
     let nginx = Server::nginx(NEVER_CLOSES);
     let json = run(&["-R", "2000", "-c", "16", "-n", "1000", &nginx.url("/")]).done();
-    assert_eq!(count(&json, "totals.sessions.planned"), 1000);
+    assert_eq!(count(&json, "totals.planned"), 1000);
     assert_eq!(nginx.access_log().len(), 1000);
 }
 
@@ -173,7 +173,7 @@ fn a_count_ends_a_run_with_a_rate() {
 fn a_warm_up_is_served_and_not_counted() {
     let nginx = Server::nginx(NEVER_CLOSES);
     let json = run(&["-w", "1s", "-R", "500", "-c", "16", "-d", "1s", &nginx.url("/")]).done();
-    assert_eq!(count(&json, "totals.sessions.ok"), 500);
+    assert_eq!(count(&json, "totals.ok"), 500);
     assert_eq!(nginx.access_log().len(), 1000);
 }
 
@@ -185,12 +185,12 @@ fn an_overload_defers_arrivals_or_drops_them_as_told() {
     let load = ["-P", "rush", "-R", "200", "-c", "1", "-t", "1", "-d", "1s", &url];
     let deferred = run(&load).done();
     assert_eq!(at(&deferred, "regime"), "partly-open");
-    assert_eq!(count(&deferred, "totals.sessions.deferred"), 199);
-    assert_eq!(count(&deferred, "totals.sessions.ok"), 200);
+    assert_eq!(count(&deferred, "totals.deferred"), 199);
+    assert_eq!(count(&deferred, "totals.ok"), 200);
     let dropped = run(&[&load[..], &["--on-cap", "drop"]].concat()).done();
-    assert!(count(&dropped, "totals.sessions.dropped") > 0);
-    assert_eq!(count(&dropped, "totals.sessions.deferred"), 0);
-    let served = count(&dropped, "totals.sessions.ok");
+    assert!(count(&dropped, "totals.dropped") > 0);
+    assert_eq!(count(&dropped, "totals.deferred"), 0);
+    let served = count(&dropped, "totals.ok");
     assert_eq!(nginx.access_log().len() as u64, 200 + served);
 }
 
@@ -203,7 +203,7 @@ fn the_counters_do_not_depend_on_what_the_log_keeps() {
         let ended = of(log);
         let json = ended.done();
         assert_eq!(report(&ended.log()).json(), json, "the log gives the same report");
-        assert_eq!(count(&json, "totals.sessions.ok"), 1000);
+        assert_eq!(count(&json, "totals.ok"), 1000);
         assert_eq!(count(&json, "response_ns.count"), 1000);
         json
     });
@@ -230,7 +230,7 @@ fn every_connection_asked_for_is_opened_and_spread_over_the_shards() {
     let load = ["-t", "3", "-c", "100", "-R", "1000", "-d", "1s"];
     let json = run(&[&load[..], &[&nginx.url("/")]].concat()).done();
     assert_eq!(count(&json, "connections.opened"), 100);
-    assert_eq!(count(&json, "totals.sessions.planned"), 1000);
+    assert_eq!(count(&json, "totals.planned"), 1000);
     assert_eq!(at(&json, "shards").as_array().unwrap().len(), 3);
 }
 

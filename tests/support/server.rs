@@ -1,4 +1,4 @@
-//! Servers that others wrote, each a child of the test on a free port of loopback with a folder
+//! Servers, most of them written by others, each a child of the test on a free port of loopback with a folder
 //! of its own, ended by pid when the test ends.
 
 use std::ffi::OsStr;
@@ -135,6 +135,14 @@ impl Server {
         })
     }
 
+    /// `onrush serve KIND`, our own.
+    pub(crate) fn onrush(kind: &str, options: &[&str]) -> Self {
+        let address = free_address();
+        Self::start(env!("CARGO_BIN_EXE_onrush"), Folder::new(), address, |command| {
+            command.args(["serve", kind, "--listen", &address.to_string()]).args(options);
+        })
+    }
+
     fn start(
         program: &str,
         folder: Folder,
@@ -158,8 +166,9 @@ impl Server {
                 (None, Err(_)) => None,
             }
         });
-        let said = || fs::read_to_string(server.folder.join("output")).unwrap();
-        assert_eq!(ready, Some(Ok(())), "{program} does not listen: {}", said());
+        if ready != Some(Ok(())) {
+            panic!("{program} does not listen ({ready:?}): {}", server.output());
+        }
         server
     }
 
@@ -183,6 +192,12 @@ impl Server {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Ends the server and gives all that it printed.
+    pub(crate) fn output(mut self) -> String {
+        self.end();
+        fs::read_to_string(self.folder.join("output")).unwrap()
     }
 
     /// Ends nginx and reads what it logged: all of it is there once the process is gone.
