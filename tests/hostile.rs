@@ -4,6 +4,10 @@
 
 mod support;
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::Value;
 use support::Folder;
 use support::hostile::{Hostile, Manner};
@@ -50,6 +54,30 @@ fn check(manner: Manner, more: &[&str], outcomes: &[&str]) -> Value {
 fn assert_step(json: &Value, step: &str) {
     let errors = at(json, "errors").as_array().unwrap();
     assert!(errors.iter().any(|error| error["step"] == step), "no {step} in {json:#}");
+}
+
+/// What a plain client makes of one answer: the bytes that came, and how it ended.
+fn plain_answer(manner: Manner) -> (usize, Option<ErrorKind>) {
+    let server = Hostile::start(manner);
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let error = stream.read_to_end(&mut answer).err().map(|error| error.kind());
+    (answer.len(), error)
+}
+
+#[test]
+fn the_hostile_server_does_what_it_is_said_to_do() {
+    let (part, silence) = (51, Some(ErrorKind::WouldBlock));
+    assert_eq!(plain_answer(Manner::Answers), (40, silence));
+    assert_eq!(plain_answer(Manner::AnswersTwice), (80, silence));
+    assert_eq!(plain_answer(Manner::Silent), (0, silence));
+    assert_eq!(plain_answer(Manner::HalfCloses), (0, None));
+    assert_eq!(plain_answer(Manner::ClosesInBody), (part, None));
+    let (came, error) = plain_answer(Manner::ResetsInBody);
+    assert!(came <= part);
+    assert_eq!(error, Some(ErrorKind::ConnectionReset));
 }
 
 #[test]

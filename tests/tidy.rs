@@ -42,7 +42,7 @@ impl House {
 
     fn project() -> Self {
         let mut paths = Vec::new();
-        for folder in ["src", "tests", "bench", "docs/examples", "fuzz/fuzz_targets"] {
+        for folder in ["src", "tests", "bench", "docs/examples", "fuzz"] {
             list(folder, &mut paths);
         }
         paths.retain(|path| path.ends_with(".rs"));

@@ -80,6 +80,10 @@ impl Hostile {
         Self { address, shared, listening: Some(listening) }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.address)
     }

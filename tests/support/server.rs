@@ -1,5 +1,5 @@
-//! Servers, most of them written by others, each a child of the test on a free port of loopback with a folder
-//! of its own, ended by pid when the test ends.
+//! Servers, most of them written by others, each a child of the test on a free port of loopback
+//! with a folder of its own, ended by pid when the test ends.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
