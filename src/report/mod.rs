@@ -8,7 +8,7 @@ mod load;
 mod spectrum;
 pub mod text;
 
-pub use load::{LoadError, LogSource, load};
+pub use load::{FileError, LoadError, LogSource, load, load_files};
 
 #[cfg(test)]
 mod golden;

@@ -25,8 +25,8 @@ pub enum RunError {
     NoPorts,
     /// A shard panicked.
     Panicked,
-    /// A signal came before the clock started.
-    Stopped,
+    /// The run was stopped before the clock started, by this signal where it was one.
+    Stopped(Option<i32>),
     /// No connection could be opened.
     Unreachable {
         /// Connections asked for.
@@ -70,7 +70,7 @@ impl fmt::Display for RunError {
                 "a shard is left without a source port: widen --ports or lower --shards",
             ),
             Self::Panicked => f.write_str("a shard panicked: this is a fault of onrush"),
-            Self::Stopped => f.write_str("stopped before the clock started"),
+            Self::Stopped(_) => f.write_str("stopped before the clock started"),
             Self::Unreachable { why, .. } => {
                 write!(f, "no connection could be opened: {}", Why(*why))
             }

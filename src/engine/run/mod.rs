@@ -205,10 +205,10 @@ impl Desk<'_> {
         let ready = |live: &Live| live.ready.load(Ordering::Acquire) != 0;
         while !self.lives.iter().all(ready) {
             if threads.iter().any(ScopedJoinHandle::is_finished) {
-                return Err(RunError::Stopped);
+                return Err(RunError::Stopped(None));
             }
-            if self.obey().is_some() {
-                return Err(RunError::Stopped);
+            if let Some(signal) = self.obey() {
+                return Err(RunError::Stopped(Some(signal)));
             }
             clock::sleep(Nanos::from_millis(1));
         }
