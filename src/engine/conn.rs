@@ -37,6 +37,8 @@ pub(super) struct Conn<S> {
     pub(super) speech: S,
     /// A receive is armed.
     pub(super) receiving: bool,
+    /// A large request is not known to have gone out whole.
+    pub(super) sending: bool,
     /// The connection stood.
     pub(super) connected: bool,
     /// A request was answered on this slot.
@@ -95,6 +97,7 @@ impl<S> Conn<S> {
             endpoint: None,
             speech,
             receiving: false,
+            sending: false,
             connected: false,
             served: false,
             since: Instant::ZERO,

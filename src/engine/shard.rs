@@ -85,6 +85,7 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
     pub(super) ended: u64,
     /// Requests by outcome, of all phases.
     seen: [u64; Outcome::ALL.len()],
+    pub(super) start_at: Instant,
     measure_at: Instant,
     end_at: Instant,
     ended_at: Instant,
@@ -207,6 +208,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             series: None,
             ended: 0,
             seen: [0; Outcome::ALL.len()],
+            start_at: Instant::NEVER,
             measure_at: Instant::NEVER,
             end_at: Instant::NEVER,
             ended_at: Instant::NEVER,
@@ -274,6 +276,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         edges: &mut impl Edges,
     ) -> Result<ShardYield<L>, ShardError> {
         self.schedule = Schedule::new(self.plan, index, start);
+        self.start_at = start;
         self.measure_at = start + self.plan.warmup;
         self.end_at = match self.plan.count {
             Some(_) => Instant::NEVER,
@@ -440,6 +443,12 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         Wait::For(1, until_due.min(self.until_next(now)))
     }
 
+    /// Whether a closed loop may start sessions.
+    #[inline]
+    pub(super) fn is_closed_loop_on(&self, now: Instant) -> bool {
+        self.closed_left > 0 && now >= self.start_at && self.phase < Phase::Drain
+    }
+
     /// Time until something other than a completion or an arrival wants the shard.
     fn until_next(&self, now: Instant) -> Nanos {
         let waits = [
@@ -451,6 +460,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             list.first().map(|slot| self.conns[slot as usize].since + after)
         });
         let edge = match self.phase {
+            Phase::Connect | Phase::Warmup if now < self.start_at => self.start_at,
             Phase::Connect | Phase::Warmup => self.measure_at,
             Phase::Measure => self.end_at,
             Phase::Drain => self.ended_at + self.plan.timeout,

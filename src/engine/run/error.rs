@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 use crate::engine::ShardError;
 use crate::evidence::{ErrorCount, Phase};
@@ -29,13 +30,15 @@ pub enum RunError {
     Stopped(Option<i32>),
     /// No connection could be opened.
     Unreachable {
-        /// Connections asked for.
-        asked: u64,
+        /// The target.
+        target: SocketAddr,
         /// The error seen most.
         why: Option<ErrorCount>,
     },
     /// Fewer connections could be opened than asked for.
     Partial {
+        /// The target.
+        target: SocketAddr,
         /// Connections asked for.
         asked: u64,
         /// Connections open.
@@ -49,8 +52,10 @@ impl RunError {
     /// The same with its cause.
     pub(super) fn with_cause(self, cause: Option<ErrorCount>) -> Self {
         match self {
-            Self::Unreachable { asked, .. } => Self::Unreachable { asked, why: cause },
-            Self::Partial { asked, opened, .. } => Self::Partial { asked, opened, why: cause },
+            Self::Unreachable { target, .. } => Self::Unreachable { target, why: cause },
+            Self::Partial { target, asked, opened, .. } => {
+                Self::Partial { target, asked, opened, why: cause }
+            }
             other => other,
         }
     }
@@ -71,12 +76,12 @@ impl fmt::Display for RunError {
             ),
             Self::Panicked => f.write_str("a shard panicked: this is a fault of onrush"),
             Self::Stopped(_) => f.write_str("stopped before the clock started"),
-            Self::Unreachable { why, .. } => {
-                write!(f, "no connection could be opened: {}", Why(*why))
+            Self::Unreachable { target, why } => {
+                write!(f, "no connection to {target} could be opened: {}", Why(*why))
             }
-            Self::Partial { asked, opened, why } => write!(
+            Self::Partial { target, asked, opened, why } => write!(
                 f,
-                "only {opened} of {asked} connections could be opened: {}; \
+                "only {opened} of {asked} connections to {target} could be opened: {}; \
                  --allow-partial runs with those",
                 Why(*why)
             ),

@@ -183,11 +183,10 @@ impl Desk<'_> {
             }
             asked = self.obey();
             if self.is_hopeless() {
-                return Err(RunError::Unreachable { asked: 0, why: None });
+                return Err(RunError::Unreachable { target: plan.target.address, why: None });
             }
             if watch.is_none() && now >= measure_at {
                 watch = Watch::start(plan.watch_pid, plan.watch_dev.as_deref()).ok();
-                watch = watch.or(None);
             }
             if now < end_at
                 && asked.is_none()
@@ -214,11 +213,12 @@ impl Desk<'_> {
         }
         let opened = self.sum(|live| live.opened.load(Ordering::Relaxed));
         let asked = u64::from(self.run.plan.concurrence);
+        let target = self.run.plan.target.address;
         if opened == 0 {
-            return Err(RunError::Unreachable { asked, why: None });
+            return Err(RunError::Unreachable { target, why: None });
         }
         if opened < asked && !self.run.plan.allow_partial {
-            return Err(RunError::Partial { asked, opened, why: None });
+            return Err(RunError::Partial { target, asked, opened, why: None });
         }
         Ok(())
     }
