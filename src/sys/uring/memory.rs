@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::BufRingEntry;
-use memmap2::MmapMut;
+use memmap2::{MmapMut, MmapOptions};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
 use super::setup::Setup;
@@ -54,10 +54,10 @@ impl Memory {
             templates: setup.templates.iter().map(|t| t.clone().into_boxed_slice()).collect(),
             scratch: vec![0; slots * setup.scratch_bytes].into_boxed_slice(),
             scratch_bytes: setup.scratch_bytes,
-            receive: MmapMut::map_anon(buffers * bytes)?,
+            receive: resident(buffers * bytes)?,
             receive_bytes: bytes,
             held: vec![0; buffers].into_boxed_slice(),
-            ring: MmapMut::map_anon(buffers * size_of::<BufRingEntry>())?,
+            ring: resident(buffers * size_of::<BufRingEntry>())?,
             ring_tail: 0,
             sources: setup.sources.clone(),
             binds: vec![any; slots].into_boxed_slice(),
@@ -195,6 +195,11 @@ impl Memory {
         bind(&socket, SocketAddr::new(self.sources[usize::from(source)], port))?;
         Ok(socket)
     }
+}
+
+/// Memory whose pages are there: the measure phase is to fault on none of them.
+fn resident(bytes: usize) -> io::Result<MmapMut> {
+    MmapOptions::new().len(bytes).populate().map_anon()
 }
 
 fn plain_socket(family: i32) -> io::Result<OwnedFd> {
