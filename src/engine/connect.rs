@@ -22,7 +22,7 @@ pub(super) const RETRY_AFTER: Nanos = Nanos::from_millis(10);
 
 /// Connections being opened at a time before the clock starts: no more than a listener's backlog
 /// is sure to hold.
-const OPENING_MAX: u32 = 128;
+pub(super) const OPENING_MAX: u32 = 128;
 
 const EADDRINUSE: i32 = 98;
 const EADDRNOTAVAIL: i32 = 99;

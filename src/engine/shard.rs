@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 
 use super::conn::{Conn, State};
+use super::connect::{OPENING_MAX, RETRY_AFTER};
 use super::control::{Control, Live, Stop};
 use super::list::{Links, List};
 use super::ports::PortPool;
@@ -248,7 +249,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             self.reap(now);
             self.expire(now);
             self.open_more(now);
-            let tried = self.tried == self.slots() && self.opening == 0 && self.awaiting.is_empty();
+            let tried = self.has_tried_all();
             self.tell();
             if tried {
                 self.live.ready.store(1, Ordering::Release);
@@ -343,7 +344,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         while let Some(slot) = self.ripe(&self.thinking, self.plan.think, now) {
             self.think_over(slot, now);
         }
-        while let Some(slot) = self.ripe(&self.retrying, super::connect::RETRY_AFTER, now) {
+        while let Some(slot) = self.ripe(&self.retrying, RETRY_AFTER, now) {
             self.retrying.remove(&mut self.links, slot);
             self.open(slot, now);
         }
@@ -454,7 +455,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         let waits = [
             (&self.awaiting, self.plan.timeout),
             (&self.thinking, self.plan.think),
-            (&self.retrying, super::connect::RETRY_AFTER),
+            (&self.retrying, RETRY_AFTER),
         ];
         let ends = waits.iter().filter_map(|&(list, after)| {
             list.first().map(|slot| self.conns[slot as usize].since + after)
@@ -499,8 +500,11 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         done || given_up || self.control.stopped() == Stop::Abandon
     }
 
-    fn slots(&self) -> u32 {
-        self.conns.len() as u32
+    /// Whether every slot was tried, or so many in vain that the rest would be too.
+    fn has_tried_all(&self) -> bool {
+        let slots = self.conns.len() as u32;
+        let in_vain = self.idle.is_empty() && self.retrying.len() >= OPENING_MAX.min(slots);
+        in_vain || (self.tried == slots && self.opening == 0 && self.awaiting.is_empty())
     }
 
     /// Whether a session's worth of operations can be pushed.

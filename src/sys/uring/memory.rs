@@ -9,7 +9,7 @@ use io_uring::types::BufRingEntry;
 use memmap2::{MmapMut, MmapOptions};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
-use super::setup::Setup;
+use super::setup::{SUBMISSIONS, Setup};
 
 /// Options of a source socket, set before it is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,10 @@ pub(super) struct Memory {
     ring: MmapMut,
     ring_tail: u16,
     sources: Vec<IpAddr>,
-    /// One per slot, since a submission thread may read it after we went on.
+    /// Used in turn, one per entry of the submission queue: an address is read when its entry is
+    /// taken, and no more entries than that can be pending.
     binds: Box<[SockaddrStorage]>,
+    binds_used: usize,
     peer: Box<SockaddrStorage>,
     no_peer: Box<libc::sockaddr>,
     one: Box<libc::c_int>,
@@ -60,7 +62,8 @@ impl Memory {
             ring: resident(buffers * size_of::<BufRingEntry>())?,
             ring_tail: 0,
             sources: setup.sources.clone(),
-            binds: vec![any; slots].into_boxed_slice(),
+            binds: vec![any; SUBMISSIONS as usize].into_boxed_slice(),
+            binds_used: 0,
             peer: Box::new(SockaddrStorage::from(setup.peer)),
             no_peer: Box::new(libc::sockaddr {
                 sa_family: libc::AF_UNSPEC as libc::sa_family_t,
@@ -152,14 +155,11 @@ impl Memory {
         &self.sources
     }
 
-    pub(super) fn bind_address(
-        &mut self,
-        slot: u32,
-        source: u16,
-        port: u16,
-    ) -> (*const libc::sockaddr, u32) {
+    pub(super) fn bind_address(&mut self, source: u16, port: u16) -> (*const libc::sockaddr, u32) {
         let address = SocketAddr::new(self.sources[usize::from(source)], port);
-        let stored = &mut self.binds[slot as usize];
+        let turn = self.binds_used % self.binds.len();
+        self.binds_used = self.binds_used.wrapping_add(1);
+        let stored = &mut self.binds[turn];
         *stored = SockaddrStorage::from(address);
         (stored.as_ptr(), stored.len())
     }

@@ -171,7 +171,7 @@ impl Uring {
             let set = opcode::SetSockOpt::new(Fixed(slot), level, name, value, length).build();
             self.push(set.flags(Flags::SKIP_SUCCESS), user_data[1]);
         }
-        let (address, length) = self.memory.bind_address(slot, source, port);
+        let (address, length) = self.memory.bind_address(source, port);
         self.push(opcode::Bind::new(Fixed(slot), address, length).build(), user_data[2]);
     }
 

@@ -134,7 +134,7 @@ impl fmt::Display for SetupError {
 impl std::error::Error for SetupError {}
 
 /// Submission queue entries: more than a pass of the loop ever pushes.
-const SUBMISSIONS: u32 = 4096;
+pub(super) const SUBMISSIONS: u32 = 4096;
 /// Completion queue entries at most, the kernel's limit.
 const COMPLETIONS_MAX: u32 = 65_536;
 
