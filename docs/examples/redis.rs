@@ -1,5 +1,7 @@
 //! Redis as a protocol of its own: PING, SET and GET in turn on every connection.
 
+use std::process::ExitCode;
+
 use onrush::protocol::{Answer, Fault, Outgoing, Progress, Protocol};
 use onrush::unit::Instant;
 
@@ -74,4 +76,8 @@ impl Protocol for Redis {
 
 fn done(expected: bool, consumed: usize) -> Progress {
     Progress::Done(Answer { status: 0, expected, reusable: true, consumed })
+}
+
+fn main() -> ExitCode {
+    onrush::cli::speak(std::env::args_os().skip(1), |_connections| Redis).into()
 }

@@ -1,10 +1,13 @@
 //! `onrush clocks`: the clock sources of this machine.
 
-use super::error::CliError;
 use super::exit::Exit;
 use super::terminal::Terminal;
+use crate::clock;
 
 /// Measures and prints every clock source.
 pub(super) fn execute(terminal: &Terminal) -> Exit {
-    terminal.fail(&CliError::CannotRun("clocks: this build measures no clocks yet".into()))
+    match terminal.print(&clock::survey().to_string()) {
+        Ok(()) => Exit::Done,
+        Err(error) => terminal.fail(&error),
+    }
 }

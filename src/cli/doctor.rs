@@ -1,11 +1,16 @@
 //! `onrush doctor`: what would spoil a run.
 
+use std::path::Path;
+
 use super::args::{DoctorArgs, RunArgs};
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::RunCommand;
+use super::run::{RunCommand, trial};
 use super::terminal::Terminal;
+use crate::doctor::{self, Case, State};
+use crate::log;
 use crate::plan::Plan;
+use crate::sys::resource;
 
 /// An examination, complete.
 #[derive(Debug)]
@@ -27,6 +32,16 @@ impl DoctorCommand {
 
 /// Examines the machine and prints what it finds.
 pub(super) fn execute(command: &DoctorCommand, terminal: &Terminal) -> Exit {
-    let _ = command;
-    terminal.fail(&CliError::CannotRun("doctor: this build examines nothing yet".into()))
+    let _ = resource::raise_file_limit();
+    let need = log::disk_needed(&command.plan).map_or(0, |bytes| bytes.0);
+    let diagnosis = doctor::examine(&Case {
+        plan: Some(&command.plan),
+        ring: trial(&command.plan),
+        log: Some((Path::new("."), need)),
+    });
+    match terminal.print(&diagnosis.to_string()) {
+        Ok(()) if diagnosis.worst() == State::Bad => Exit::CouldNotRun,
+        Ok(()) => Exit::Done,
+        Err(error) => terminal.fail(&error),
+    }
 }

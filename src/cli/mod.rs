@@ -2,7 +2,6 @@
 //!
 //! A line goes through `normal` (one spelling), `args` (argh: words in their fields) and the
 //! command's own file (values, checked, complete); only then is anything done.
-#![expect(dead_code, reason = "the commands are complete, but not yet wired to the rooms below")]
 
 mod args;
 mod clocks;
@@ -32,6 +31,7 @@ use terminal::Terminal;
 
 pub use exit::Exit;
 pub use output::Format;
+pub use run::speak;
 
 /// Does what the command line says, its first word the command.
 pub fn main(typed: impl Iterator<Item = OsString>) -> Exit {
@@ -46,8 +46,8 @@ fn perform(typed: impl Iterator<Item = OsString>, terminal: &Terminal) -> Result
         "-h" | "--help" | "help" => show(terminal, &help::overview(&commands())),
         "-V" | "--version" => show(terminal, VERSION),
         "run" => prepare(rest, RunArgs::GROUPS, terminal, |args: &RunArgs| {
-            let command = RunCommand::new(args)?;
-            Ok(run::execute(&command, &terminal.quiet_if(args.quiet)))
+            let mut command = RunCommand::new(args)?;
+            Ok(run::execute(&mut command, &terminal.quiet_if(args.quiet)))
         }),
         "report" => prepare(rest, ReportArgs::GROUPS, terminal, |args: &ReportArgs| {
             let command = ReportCommand::new(args)?;
@@ -66,6 +66,22 @@ fn perform(typed: impl Iterator<Item = OsString>, terminal: &Terminal) -> Result
             Err(CliError::UnknownCommand { typed: command.clone(), nearest })
         }
     }
+}
+
+/// The words of `run` alone, without its name before them.
+fn with_run(
+    typed: impl Iterator<Item = OsString>,
+    perform: impl FnOnce(&RunArgs, &Terminal) -> Result<Exit, CliError>,
+) -> Exit {
+    let terminal = Terminal::detect();
+    let words = typed.map(into_text).collect::<Result<Vec<_>, _>>();
+    words
+        .and_then(|words| {
+            prepare(&words, RunArgs::GROUPS, &terminal, |args: &RunArgs| {
+                perform(args, &terminal.quiet_if(args.quiet))
+            })
+        })
+        .unwrap_or_else(|error| terminal.fail(&error))
 }
 
 const VERSION: &str = concat!("onrush ", env!("CARGO_PKG_VERSION"), "\n");

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use super::error::{CliError, read};
+use crate::outcome::Summary;
+use crate::report;
 use crate::words;
 
 words! {
@@ -12,6 +14,16 @@ words! {
         Text = "text",
         /// For programs: one object, as the contract has it.
         Json = "json",
+    }
+}
+
+impl Format {
+    /// The report in this form.
+    pub(super) fn write(self, summary: &Summary, options: report::text::Options) -> String {
+        match self {
+            Self::Text => report::text::write(summary, options),
+            Self::Json => report::json::write(summary),
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use super::args::ReportArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, path};
+use super::run::show;
 use super::terminal::Terminal;
+use crate::outcome::Gates;
 
 /// A report, complete.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,8 +37,11 @@ impl ReportCommand {
     }
 }
 
-/// Prints the report that `command` asks for.
+/// Prints the report that `command` asks for; done whatever the verdict is.
 pub(super) fn execute(command: &ReportCommand, terminal: &Terminal) -> Exit {
-    let _ = command;
-    terminal.fail(&CliError::CannotRun("report: this build reads no logs yet".into()))
+    let ReportCommand { logs, output, force } = command;
+    match show(logs, *force, output, &Gates::default(), terminal) {
+        Ok(_) => Exit::Done,
+        Err(error) => terminal.fail(&error),
+    }
 }

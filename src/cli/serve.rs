@@ -13,6 +13,7 @@ use crate::observe::resources;
 use crate::plan::{ClockName, CpuList};
 use crate::report::served as report;
 use crate::serve::{Kind, ServePlan, Serving};
+use crate::sys::process;
 use crate::sys::resource::Usage;
 use crate::sys::signal::{self, Asked};
 use crate::unit::{ByteSize, Instant, Nanos};
@@ -24,12 +25,16 @@ pub(super) struct ServeCommand {
     pub plan: ServePlan,
     /// Time after which it ends.
     pub duration: Option<Nanos>,
+    /// The process that started it for itself, and whose end is its end.
+    pub parent: Option<u32>,
     /// Form of the figures at the end.
     pub format: Format,
 }
 
 /// Most bytes of an answer: it is held in memory whole.
 const BODY_BYTES_MAX: u64 = 256 << 20;
+/// The kernel's limit.
+const PID_MAX: u64 = 1 << 22;
 /// Most threads.
 const SHARDS_MAX: u64 = 8192;
 
@@ -72,6 +77,10 @@ impl ServeCommand {
         Ok(Self {
             plan,
             duration: read_if_given("--duration", &args.duration)?,
+            parent: (args.with_parent.as_deref())
+                .map(|typed| read_count("--with-parent", typed, (1, PID_MAX)))
+                .transpose()?
+                .map(|pid| pid as u32),
             format: read("--format", &args.format, "text")?,
         })
     }
@@ -86,6 +95,10 @@ pub(super) fn execute(command: &ServeCommand, terminal: &Terminal) -> Exit {
 const LOOK: Nanos = Nanos::from_millis(10);
 
 fn serve(command: &ServeCommand, terminal: &Terminal) -> Result<Exit, CliError> {
+    if let Some(parent) = command.parent {
+        let cannot = |error| CliError::CannotRun(format!("--with-parent '{parent}': {error}"));
+        process::end_with_parent(parent).map_err(cannot)?;
+    }
     let clock = KernelClock::new(ClockName::Monotonic);
     let (began, before) = (clock.now(), Usage::of_process());
     signal::catch().map_err(|error| CliError::CannotRun(format!("signals: {error}")))?;

@@ -37,6 +37,8 @@ pub(super) struct Conn<S> {
     pub(super) speech: S,
     /// A receive is armed.
     pub(super) receiving: bool,
+    /// A large request is not known to have gone out whole.
+    pub(super) sending: bool,
     /// The connection stood.
     pub(super) connected: bool,
     /// A request was answered on this slot.
@@ -52,6 +54,8 @@ pub(super) struct Session {
     pub(super) number: u64,
     pub(super) request: u32,
     pub(super) phase: Phase,
+    /// When the schedule wanted the session.
+    pub(super) began: Instant,
     pub(super) intended_at: Instant,
     pub(super) ready_at: Instant,
     pub(super) sent_at: Instant,
@@ -73,6 +77,7 @@ impl Session {
             number,
             request: 0,
             phase,
+            began: intended_at,
             intended_at,
             ready_at,
             sent_at: ready_at,
@@ -92,6 +97,7 @@ impl<S> Conn<S> {
             endpoint: None,
             speech,
             receiving: false,
+            sending: false,
             connected: false,
             served: false,
             since: Instant::ZERO,

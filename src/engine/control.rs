@@ -68,6 +68,8 @@ pub struct Live {
     pub sessions_ended: AtomicU64,
     /// Sessions under way.
     pub sessions_open: AtomicU64,
+    /// Requests that ended in any other way than ok.
+    pub failed: AtomicU64,
     /// Requests that were refused.
     pub refused: AtomicU64,
     /// Requests that ended well.

@@ -7,10 +7,12 @@ mod connect;
 mod control;
 mod list;
 mod ports;
+mod run;
 mod schedule;
 mod session;
 mod shard;
 
 pub use control::{Control, Live, Stop};
 pub use ports::{Endpoint, LeftOver, PortPool};
-pub use shard::{Parts, Shard, ShardError, ShardYield};
+pub use run::{Ended, Run, RunError, Standing};
+pub use shard::{Edges, Parts, Shard, ShardError, ShardYield};

@@ -19,6 +19,9 @@ const EADDRINUSE: i32 = 98;
 const EADDRNOTAVAIL: i32 = 99;
 const ENOBUFS: i32 = 105;
 
+/// A request above this may have to wait for the peer to read: it is asked whether it went out.
+const LARGE: u64 = 64 << 10;
+
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]
 struct End {
@@ -86,7 +89,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// Closed loop: a session for every idle connection.
     #[inline]
     pub(super) fn start_closed(&mut self, now: Instant) {
-        while self.closed_left > 0 && self.phase < Phase::Drain && self.has_room() {
+        while self.is_closed_loop_on(now) && self.has_room() {
             let Some(slot) = self.idle.first() else { break };
             if self.phase == Phase::Measure {
                 self.closed_left -= 1;
@@ -94,7 +97,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             }
             self.start(slot, Due { intended_at: now, phase: self.phase }, now, now);
         }
-        if self.lacks_ports() && self.sessions_open == 0 && self.closed_left > 0 {
+        if self.lacks_ports() && self.sessions_open == 0 && self.is_closed_loop_on(now) {
             self.starve_closed(now);
         }
     }
@@ -144,10 +147,12 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         let (op, bytes) = match outgoing {
             Outgoing::Template(index) => {
                 let bytes = self.template_bytes.get(usize::from(index)).copied().unwrap_or(0);
-                (Op::SendTemplate(index), bytes)
+                let op = if bytes > LARGE { Op::SendLarge(index) } else { Op::SendTemplate(index) };
+                (op, bytes)
             }
             Outgoing::Written(bytes) => (Op::SendScratch(bytes), bytes as u64),
         };
+        conn.sending = matches!(op, Op::SendLarge(_));
         self.queue.push(op, token);
         let measured = conn.session.phase == Phase::Measure;
         if measured {
@@ -246,6 +251,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     }
 
     pub(super) fn on_send(&mut self, slot: u32, result: i32, now: Instant) {
+        self.conns[slot as usize].sending = false;
         if result < 0 {
             self.on_failure(slot, Step::Send, -result, now);
         }
@@ -267,7 +273,11 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     pub(super) fn on_timeout(&mut self, slot: u32, now: Instant) {
         let conn = &self.conns[slot as usize];
         if conn.state == State::Busy {
-            let step = if conn.connected { Step::Recv } else { Step::Connect };
+            let step = match (conn.connected, conn.sending) {
+                (false, _) => Step::Connect,
+                (true, true) => Step::Send,
+                (true, false) => Step::Recv,
+            };
             self.end_request(slot, End::failed(Outcome::Timeout, step, ETIMEDOUT as u16), now);
         } else {
             self.lose(slot, Step::Connect, ETIMEDOUT, now);
@@ -285,7 +295,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             conn.served = true;
             self.tally.connections_served += 1;
         }
-        self.record(&request);
+        let began = conn.session.began;
+        self.record(&request, began);
         if last {
             self.end_session(slot, end, now);
         } else {
@@ -368,7 +379,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         }
         self.ended += 1;
         let session = Session::new(number, due.phase, due.intended_at, now);
-        self.record(&Request {
+        let request = Request {
             intended_at: session.intended_at,
             ready_at: now,
             sent_at: now,
@@ -388,7 +399,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             last: true,
             bytes_sent: 0,
             bytes_received: 0,
-        });
+        };
+        self.record(&request, due.intended_at);
     }
 
     /// The drain is over: what still waits is unserved, what is under way stays without outcome.

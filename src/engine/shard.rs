@@ -12,6 +12,7 @@ use super::schedule::Schedule;
 use crate::clock::Clock;
 use crate::evidence::{Outcome, Phase, Request, Tally};
 use crate::log::Append;
+use crate::outcome::Series;
 use crate::plan::{Idle, Plan};
 use crate::protocol::Protocol;
 use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, QueueCounters, QueueError, Wait};
@@ -79,9 +80,12 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
     pub(super) connections_open: u64,
     pub(super) phase: Phase,
     pub(super) tally: Tally,
+    /// Histograms, where the log does not keep every request.
+    series: Option<Series>,
     pub(super) ended: u64,
     /// Requests by outcome, of all phases.
     seen: [u64; Outcome::ALL.len()],
+    pub(super) start_at: Instant,
     measure_at: Instant,
     end_at: Instant,
     ended_at: Instant,
@@ -105,6 +109,8 @@ struct Measured {
 pub struct ShardYield<L> {
     /// What it counted.
     pub tally: Tally,
+    /// Its times, where [`Shard::keep_series`] asked for them.
+    pub series: Option<Series>,
     /// Its log writer.
     pub log: L,
     /// Syscalls and operations of the measure phase; overflows of the whole run.
@@ -199,8 +205,10 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             connections_open: 0,
             phase: Phase::Connect,
             tally,
+            series: None,
             ended: 0,
             seen: [0; Outcome::ALL.len()],
+            start_at: Instant::NEVER,
             measure_at: Instant::NEVER,
             end_at: Instant::NEVER,
             ended_at: Instant::NEVER,
@@ -212,6 +220,21 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             before: QueueCounters::default(),
             measured: None,
         }
+    }
+
+    /// Keeps histograms too: the log will not hold every request.
+    pub fn keep_series(&mut self) {
+        self.series = Some(Series::new());
+    }
+
+    /// Where requests go when they end.
+    pub fn log_mut(&mut self) -> &mut L {
+        &mut self.log
+    }
+
+    /// Ends a shard that never started.
+    pub fn give_up(self) -> ShardYield<L> {
+        self.finish()
     }
 
     /// Opens the kept connections, or makes the sockets of the fresh ones, then waits for the
@@ -253,6 +276,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         edges: &mut impl Edges,
     ) -> Result<ShardYield<L>, ShardError> {
         self.schedule = Schedule::new(self.plan, index, start);
+        self.start_at = start;
         self.measure_at = start + self.plan.warmup;
         self.end_at = match self.plan.count {
             Some(_) => Instant::NEVER,
@@ -379,6 +403,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     fn end_measure(&mut self, now: Instant, edges: &mut impl Edges) {
         self.phase = Phase::Drain;
         self.ended_at = now.min(self.end_at);
+        self.tally.backlog_end = self.schedule.backlog();
         self.schedule.cut();
         self.closed_left = 0;
         self.tally.sessions_planned += self.schedule.planned();
@@ -418,6 +443,12 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         Wait::For(1, until_due.min(self.until_next(now)))
     }
 
+    /// Whether a closed loop may start sessions.
+    #[inline]
+    pub(super) fn is_closed_loop_on(&self, now: Instant) -> bool {
+        self.closed_left > 0 && now >= self.start_at && self.phase < Phase::Drain
+    }
+
     /// Time until something other than a completion or an arrival wants the shard.
     fn until_next(&self, now: Instant) -> Nanos {
         let waits = [
@@ -429,6 +460,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             list.first().map(|slot| self.conns[slot as usize].since + after)
         });
         let edge = match self.phase {
+            Phase::Connect | Phase::Warmup if now < self.start_at => self.start_at,
             Phase::Connect | Phase::Warmup => self.measure_at,
             Phase::Measure => self.end_at,
             Phase::Drain => self.ended_at + self.plan.timeout,
@@ -455,6 +487,9 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         Live::publish(&self.live.sessions_ended, self.ended);
         Live::publish(&self.live.sessions_open, self.sessions_open);
         Live::publish(&self.live.ok, self.seen[Outcome::Ok as usize]);
+        let answered = self.seen[Outcome::Ok as usize];
+        let failed = self.seen.iter().sum::<u64>() - answered;
+        Live::publish(&self.live.failed, failed);
         Live::publish(&self.live.refused, self.seen[Outcome::Refused as usize]);
     }
 
@@ -474,13 +509,19 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         self.queue.room() > 2 * OPERATIONS_PER_OPEN
     }
 
-    /// Hands a request that has ended to the log, and counts it.
+    /// Hands a request that has ended to the log, and counts it; its session was due at `began`.
     #[inline]
-    pub(super) fn record(&mut self, request: &Request) {
+    pub(super) fn record(&mut self, request: &Request, began: Instant) {
         self.log.append(request);
         self.seen[request.outcome as usize] += 1;
         if request.phase == Phase::Measure {
             self.tally.count(request);
+            if let Some(series) = &mut self.series {
+                series.record(request);
+                if request.last {
+                    series.record_session(began, request);
+                }
+            }
         }
         self.last_done_at = self.last_done_at.max(request.done_at);
     }
@@ -500,6 +541,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             },
             passes: measured.passes,
             tally: self.tally,
+            series: self.series,
             log: self.log,
             stale_completions: self.stale,
             buffers_exhausted: self.buffers_exhausted,

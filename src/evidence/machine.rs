@@ -81,7 +81,7 @@ record! {
         pub minor_faults: Option<u64>,
         /// Page faults with IO.
         pub major_faults: Option<u64>,
-        /// From the start of the measure phase to the last end of a request of it.
+        /// From the start of the measure phase to the last end of a request of it that was ok.
         pub span: Nanos,
         /// What it counted.
         pub tally: Tally,

@@ -5,7 +5,8 @@ use crate::words;
 
 words! {
     /// What became of a request: exactly one of these.
-    pub enum Outcome: "an outcome is one of ok refused reset timeout protocol no_port dropped unserved" {
+    pub enum Outcome:
+        "an outcome is one of ok refused reset timeout protocol no_port dropped unserved" {
         /// The answer is whole and as expected.
         Ok = "ok",
         /// Nobody listens: the connection was refused.

@@ -217,8 +217,57 @@ pub(super) fn words_of<const WORDS: usize>(bytes: &[u8]) -> [u64; WORDS] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// The words of the header, for the drawing of the format.
+    pub(in crate::log) fn table() -> String {
+        let magic = format!("`{}`", MAGIC.escape_ascii());
+        let order = format!("{BYTE_ORDER:#018x} in the byte order of all words");
+        let version = format!("{VERSION}");
+        let header = format!("{HEADER_BYTES}");
+        let record = format!("{RECORD_BYTES}");
+        let rows = [
+            (Word::Magic, "magic", &*magic),
+            (Word::Version, "version", &version),
+            (Word::ByteOrder, "byte order", &order),
+            (Word::HeaderBytes, "header bytes", &header),
+            (Word::RecordBytes, "record bytes", &record),
+            (Word::ChunkBytes, "chunk bytes", "a power of two from 4096 to 16777216"),
+            (Word::ChunksAt, "chunks' offset", "a multiple of 4096"),
+            (Word::Shards, "shards", "1 to 65536, as in the plan"),
+            (Word::Epoch, "epoch", "start of the run on its own clock, ns; 0 until state 1"),
+            (Word::Wall, "wall", "the same moment in ns since 1970; 0 until state 1"),
+            (Word::PlanAt, "plan's offset", "text, UTF-8, as are the next two"),
+            (Word::PlanBytes, "plan's bytes", "at most 16777216, as the next two"),
+            (Word::EnvironmentAt, "environment's offset", ""),
+            (Word::EnvironmentBytes, "environment's bytes", ""),
+            (Word::TrailerAt, "trailer's offset", "the end of the last chunk; 0 until the end"),
+            (Word::TrailerBytes, "trailer's bytes", "0 until the end"),
+            (Word::State, "state", "0 being made, 1 running or killed, 2 ended"),
+        ];
+        assert_eq!(rows.len(), WORDS);
+        let rows = rows.iter().enumerate().map(|(i, &(word, name, meaning))| {
+            assert_eq!(word as usize, i);
+            format!("| {} | {name} | {meaning} |\n", 8 * i)
+        });
+        format!("| offset | word | value |\n|---|---|---|\n{}", rows.collect::<String>())
+    }
+
+    /// The words of a chunk's header, for the drawing of the format.
+    pub(in crate::log) fn chunk_table() -> String {
+        let row = |word: ChunkWord, name: &str, meaning: &str| {
+            format!("| {} | {name} | {meaning} |\n", 8 * word as usize)
+        };
+        let magic = format!("`{}`, stored last", CHUNK_MAGIC.escape_ascii());
+        [
+            "| offset | word | value |\n|---|---|---|\n".to_owned(),
+            row(ChunkWord::Magic, "magic", &magic),
+            row(ChunkWord::Shard, "shard", "who writes it, from 0"),
+            row(ChunkWord::Sequence, "sequence", "chunks of that shard before it"),
+        ]
+        .concat()
+    }
 
     fn header() -> Header {
         Header {

@@ -151,6 +151,9 @@ impl Reader {
 
     /// All chunks that are there, in the order of the file: that of each shard's sequence.
     ///
+    /// While the run is at work each is read at a moment of its own: a chunk may hold records
+    /// that were written after the one before it was read.
+    ///
     /// Several threads may read chunks of one reader at a time, by [`Reader::chunk`].
     pub fn chunks(&self) -> impl Iterator<Item = Result<Chunk, LogError>> {
         (0..).map_while(|number| self.chunk(number).transpose())

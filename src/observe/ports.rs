@@ -40,9 +40,10 @@ impl Hold {
         }
     }
 
-    /// How long after our close a source address and port cannot connect to `target` again. Where
-    /// `tcp_tw_reuse` is 1 and the target is not on loopback, this holds if it speaks TCP
-    /// timestamps.
+    /// How long after our close a source address and port is to be left alone before it connects
+    /// to `target` again: the kernel's own rule for the ports that it picks. A port that is bound
+    /// explicitly it gives back at once where both ends use timestamps, and never before the end
+    /// of TIME_WAIT where they do not; a peer, or a NAT on the way, may be less quick to forget.
     pub fn toward(self, target: IpAddr) -> Nanos {
         let reused = match self.reuse {
             1 => true,

@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn a_thread_is_charged_for_its_own_work() {
         let before = Usage::of_thread();
-        let pages = std::hint::black_box(vec![1_u8; 4 << 20]);
+        let pages = std::hint::black_box(vec![1_u8; 64 << 20]);
         let mut shard = ShardEvidence::default();
         charge_thread(&mut shard, &before);
         drop(pages);

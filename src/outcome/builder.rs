@@ -79,7 +79,7 @@ impl Builder {
             series.merge(of_shard);
         }
         Summary {
-            regime: Regime::of(&self.plan, &tally, measured),
+            regime: Regime::of(&self.plan, &tally, measured, evidence.is_none()),
             rates: Rates::of(&self.plan, &tally, measured, span),
             plan: self.plan,
             environment: self.environment,
@@ -137,6 +137,7 @@ fn difference(recounts: &[Recount], evidence: &Evidence) -> u64 {
 
 /// Lengths that the records of all shards show, from their first intended time on.
 struct Times {
+    seen: Option<Nanos>,
     span: Option<Nanos>,
     prompt: Option<Nanos>,
 }
@@ -149,12 +150,16 @@ impl Times {
             let last = shards.iter().map(last).max().filter(|&last| last != Instant::ZERO)?;
             Some(last.since(began?))
         };
-        Self { span: until(|s| s.last_done_at), prompt: until(|s| s.last_prompt_at) }
+        Self {
+            seen: until(|s| s.last_done_at),
+            span: until(|s| s.last_ok_at),
+            prompt: until(|s| s.last_prompt_at),
+        }
     }
 
     /// How long a run that was killed measured, as far as its records tell.
     fn measured(&self, plan: &Plan) -> Nanos {
-        let seen = self.span.unwrap_or(Nanos::ZERO);
+        let seen = self.seen.unwrap_or(Nanos::ZERO);
         if plan.count.is_some() { seen } else { seen.min(plan.duration) }
     }
 }
@@ -189,6 +194,32 @@ mod tests {
                 let is_identity = check.name.ends_with("_apart");
                 prop_assert!(!is_identity || check.state != State::Invalid, "{check:?}");
             }
+        }
+
+        #[test]
+        fn sessions_cut_off_anywhere_are_ok_failed_or_in_flight(
+            sessions in prop::collection::vec((1..4u32, prop::option::of(0..4u32)), 0..30),
+            kept in 0..100usize,
+        ) {
+            let mut records: Vec<Request> = Vec::new();
+            for (session, (requests, fails_at)) in (0..).zip(sessions) {
+                for number in 0..requests {
+                    let fails = fails_at == Some(number);
+                    let outcome = if fails { Outcome::Reset } else { Outcome::Ok };
+                    let last = fails || number + 1 == requests;
+                    records.push(Request { session, ..of_session(number, last, outcome) });
+                    if last {
+                        break;
+                    }
+                }
+            }
+            records.truncate(kept);
+            let run = Run { is_killed: true, ..Run::of(vec![records.clone()]) };
+            let tally = run.summary().tally;
+            let ended = records.iter().filter(|record| record.last).count() as u64;
+            prop_assert_eq!(tally.sessions_ok + tally.sessions_failed, ended);
+            prop_assert_eq!(tally.sessions_started, ended + tally.sessions_in_flight);
+            prop_assert!(tally.sessions_in_flight <= 1);
         }
 
         #[test]
@@ -251,6 +282,14 @@ mod tests {
         let summary = builder.finish();
         assert_eq!(summary.figures.response, run.summary().figures.response);
         assert_eq!(summary.tally, run.summary().tally);
+    }
+
+    #[test]
+    fn a_timeout_after_the_end_lowers_no_rate() {
+        let mut requests: Vec<Request> = (0..1000).map(request).collect();
+        let silent = failed(999, Outcome::Timeout, Step::Recv, 125);
+        requests[999] = Request { done_at: silent.sent_at + Nanos::from_secs(5), ..silent };
+        assert_eq!(Run::of(vec![requests]).summary().rates.achieved_per_s, Some(999.0));
     }
 
     #[test]

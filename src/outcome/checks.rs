@@ -123,8 +123,10 @@ pub(super) fn of(summary: &Summary) -> Vec<Check> {
 }
 
 fn log_ended(summary: &Summary) -> Check {
-    let remedy = "the run was killed: the figures are those of the records it left";
-    Check::counted("log_unfinished", u64::from(summary.evidence.is_none()), NONE_OR_SUSPECT, remedy)
+    let log = summary.plan.log;
+    let remedy = format!("the run was killed: the figures are those of its records (--log {log})");
+    let is_killed = f64::from(u8::from(summary.evidence.is_none()));
+    Check::judged("log_unfinished", (is_killed, ""), NONE_OR_SUSPECT, remedy)
 }
 
 fn identities(summary: &Summary) -> [Check; 4] {

@@ -85,15 +85,16 @@ fn merged(parts: Vec<Part>) -> Summary {
     let first = &parts[0].summary;
     let measured = across(all().map(|s| (s.began_unix_ns, s.measured)));
     let span = across(all().map(|s| (s.began_unix_ns, s.span)));
+    let evidence = all().map(|s| s.evidence.as_ref()).collect::<Option<Vec<_>>>().map(together);
     let checks = worst_of_each(all().map(|summary| &summary.checks[..]));
     let regime = Regime {
         is_overloaded: all().any(|summary| summary.regime.is_overloaded),
-        ..Regime::of(&first.plan, &tally, measured)
+        ..Regime::of(&first.plan, &tally, measured, evidence.is_none())
     };
     Summary {
         plan: first.plan.clone(),
         environment: first.environment.clone(),
-        evidence: all().map(|s| s.evidence.as_ref()).collect::<Option<Vec<_>>>().map(together),
+        evidence,
         began_unix_ns: all().map(|s| s.began_unix_ns).min().flatten(),
         measured,
         span,

@@ -22,6 +22,8 @@ pub(super) struct Recount {
     pub(super) last_prompt_at: Instant,
     /// Last end of a request of the measure phase.
     pub(super) last_done_at: Instant,
+    /// Last end of one that was ok.
+    pub(super) last_ok_at: Instant,
 }
 
 impl Recount {
@@ -34,6 +36,7 @@ impl Recount {
             first_intended_at: Instant::NEVER,
             last_prompt_at: Instant::ZERO,
             last_done_at: Instant::ZERO,
+            last_ok_at: Instant::ZERO,
         }
     }
 
@@ -54,6 +57,9 @@ impl Recount {
         self.tally.bytes_sent += request.bytes_sent;
         self.first_intended_at = self.first_intended_at.min(request.intended_at);
         self.last_done_at = self.last_done_at.max(request.done_at);
+        if request.outcome == Outcome::Ok {
+            self.last_ok_at = self.last_ok_at.max(request.done_at);
+        }
         if request.request == 0 && request.was_sent() && request.wait() == Nanos::ZERO {
             self.last_prompt_at = self.last_prompt_at.max(request.sent_at);
         }

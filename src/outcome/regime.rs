@@ -24,10 +24,10 @@ pub struct Regime {
     pub kind: Kind,
     /// Arrivals that met the cap and waited.
     pub deferred: u64,
-    /// Longest backlog of them.
-    pub backlog_max: u64,
-    /// Time with every connection busy and an arrival waiting.
-    pub at_cap: Nanos,
+    /// Longest backlog of them; `None` where the run was killed.
+    pub backlog_max: Option<u64>,
+    /// Time with every connection busy and an arrival waiting; `None` where the run was killed.
+    pub at_cap: Option<Nanos>,
     /// The target could not keep up: there is no steady state, and the figures depend on the
     /// length of the run. True where arrivals were left unserved after the drain; or where the
     /// run was at its cap for at least half of the time and ended with a backlog of at least
@@ -36,7 +36,8 @@ pub struct Regime {
 }
 
 impl Regime {
-    pub(super) fn of(plan: &Plan, tally: &Tally, measured: Nanos) -> Self {
+    /// `is_killed`: the tally is that of the records, which tell of no backlog.
+    pub(super) fn of(plan: &Plan, tally: &Tally, measured: Nanos, is_killed: bool) -> Self {
         let at_cap = Nanos(tally.at_cap_ns);
         let kind = match plan.rate {
             Rate::Max => Kind::Closed,
@@ -49,8 +50,8 @@ impl Regime {
         Self {
             kind,
             deferred: tally.sessions_deferred,
-            backlog_max: tally.backlog_max,
-            at_cap,
+            backlog_max: (!is_killed).then_some(tally.backlog_max),
+            at_cap: (!is_killed).then_some(at_cap),
             is_overloaded: kind == Kind::PartlyOpen
                 && (tally.sessions_unserved > 0 || (never_empties && mostly_at_cap)),
         }
@@ -81,7 +82,7 @@ mod tests {
             at_cap_ns: at_cap_ms * 1_000_000,
             ..Tally::default()
         };
-        let regime = Regime::of(&plan(), &tally, SECOND);
+        let regime = Regime::of(&plan(), &tally, SECOND, false);
         assert_eq!((regime.kind, regime.is_overloaded), (kind, o));
     }
 
@@ -98,6 +99,6 @@ mod tests {
     #[test]
     fn a_closed_loop_is_closed_whatever_it_counted() {
         let plan = Plan { rate: Rate::Max, ..plan() };
-        assert_eq!(Regime::of(&plan, &Tally::default(), SECOND).kind, Kind::Closed);
+        assert_eq!(Regime::of(&plan, &Tally::default(), SECOND, false).kind, Kind::Closed);
     }
 }

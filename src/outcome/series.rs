@@ -11,11 +11,12 @@ record! {
     /// | series | of which requests of the measure phase |
     /// |---|---|
     /// | `response` | ok; timeout and unserved with their age, as lower bounds |
-    /// | `service`, `wait`, `lag` | ok and timeout: those of `response` that were sent, so that `response = wait + lag + service` holds in each |
+    /// | `service`, `wait`, `lag` | ok and timeout: those of `response` that were sent |
     /// | `connect`, `first_byte` | ok and timeout, where it came to that |
     ///
-    /// Other failures are counted, not timed. `session` takes whole sessions by the outcome of
-    /// their last request, as `response` does.
+    /// In each of the second row `response = wait + lag + service` holds. Other failures are
+    /// counted, not timed. `session` takes whole sessions by the outcome of their last request,
+    /// as `response` does.
     #[derive(Debug, Clone, Default)]
     pub struct Series {
         /// done - intended.

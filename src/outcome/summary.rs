@@ -21,8 +21,8 @@ pub struct Summary {
     pub began_unix_ns: Option<u64>,
     /// Length of the measure phase; from the records alone where the run was killed.
     pub measured: Nanos,
-    /// From the start of the measure phase to the last end of a request of it, and at least
-    /// `measured`.
+    /// From the start of the measure phase to the last end of a request of it that was ok, and
+    /// at least `measured`.
     pub span: Nanos,
     /// All shards' counters; from the records alone where the run was killed.
     pub tally: Tally,
@@ -111,18 +111,22 @@ impl Figures {
 }
 
 /// Counts per second; `None` where no time passed.
+///
+/// Where nothing had to wait the time is the measure phase: its arrivals were served at their own
+/// pace. In a closed loop, or where arrivals were deferred, it is the span: what is served in the
+/// drain raises no rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
-    /// Sessions planned, over the measure phase; `None` for a closed loop, which offers nothing.
+    /// Sessions planned, always over the measure phase; `None` for a closed loop, which offers
+    /// nothing.
     pub offered_per_s: Option<f64>,
-    /// Sessions started, over the measure phase; over the span where some were deferred into
-    /// the drain.
+    /// Sessions started.
     pub sent_per_s: Option<f64>,
-    /// Sessions that were ok, over the span: a backlog served in the drain raises no rate.
+    /// Sessions that were ok.
     pub achieved_per_s: Option<f64>,
-    /// Requests that were ok, over the span.
+    /// Requests that were ok.
     pub requests_per_s: Option<f64>,
-    /// Bytes of answers, over the span.
+    /// Bytes of answers.
     pub bytes_received_per_s: Option<f64>,
 }
 
@@ -131,14 +135,15 @@ impl Rates {
         let per_s = |count: u64, time: Nanos| {
             (time > Nanos::ZERO).then(|| count as f64 / time.as_secs_f64())
         };
-        let sending = if tally.sessions_deferred == 0 { measured } else { span };
+        let is_open = plan.rate != Rate::Max && tally.sessions_deferred == 0;
+        let serving = if is_open { measured } else { span };
         Self {
             offered_per_s: per_s(tally.sessions_planned, measured)
                 .filter(|_| plan.rate != Rate::Max),
-            sent_per_s: per_s(tally.sessions_started, sending),
-            achieved_per_s: per_s(tally.sessions_ok, span),
-            requests_per_s: per_s(tally.requests_ok, span),
-            bytes_received_per_s: per_s(tally.bytes_received, span),
+            sent_per_s: per_s(tally.sessions_started, serving),
+            achieved_per_s: per_s(tally.sessions_ok, serving),
+            requests_per_s: per_s(tally.requests_ok, serving),
+            bytes_received_per_s: per_s(tally.bytes_received, serving),
         }
     }
 }

@@ -34,20 +34,18 @@ fn named(count: ErrorCount) -> Failure {
     Failure { count, name, hint }
 }
 
-const CLOSED: &str = "the server closed the connection: a limit of requests or idle time per connection (nginx: \
-     keepalive_requests, keepalive_timeout), or a crash";
+const CLOSED: &str =
+    "the server closed it: a limit per connection (nginx: keepalive_requests), or a crash";
 
 fn hint(step: Step, name: &str) -> &'static str {
     match (step, name) {
         (Step::Connect, "ECONNREFUSED") => {
-            "nobody listens there, or the listen backlog is full: see net.core.somaxconn and the \
-             server's backlog"
+            "nobody listens there, or its listen backlog is full (net.core.somaxconn)"
         }
         (Step::Connect, "ECONNRESET") => "the server accepts and drops: a connection limit there",
         (_, "ECONNRESET" | "EPIPE") => CLOSED,
         (_, "EADDRNOTAVAIL" | "EADDRINUSE") => {
-            "source ports ran out or are held by others: more addresses (--source), more ports \
-             (--ports), or --close rst"
+            "source ports are out or held by others: more --source or --ports, or --close rst"
         }
         (Step::Connect, "ETIMEDOUT" | "ECANCELED") => {
             "no answer to the SYN within --timeout: a full listen backlog or a packet filter"

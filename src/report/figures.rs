@@ -1,6 +1,17 @@
 //! Figures as people read them.
 
-use crate::unit::Nanos;
+use crate::unit::{Nanos, Quantile};
+
+/// Percentiles that every report shows.
+pub(super) const PERCENTILES: [Quantile; 7] = [
+    Quantile(500_000),
+    Quantile(750_000),
+    Quantile(900_000),
+    Quantile(950_000),
+    Quantile(990_000),
+    Quantile(999_000),
+    Quantile(999_900),
+];
 
 /// What stands where a figure has no support or could not be had.
 pub(super) const UNKNOWN: &str = "n/a";
@@ -20,9 +31,16 @@ pub(super) fn maybe_time(time_ns: Option<Nanos>) -> String {
     time_ns.map_or_else(|| UNKNOWN.to_owned(), |nanos| time(nanos.0 as f64))
 }
 
+/// A count, or `n/a`.
+pub(super) fn maybe_count(count: Option<u64>) -> String {
+    count.map_or_else(|| UNKNOWN.to_owned(), |count| count.to_string())
+}
+
 /// Three significant digits, whole from 100 on.
 fn digits3(value: f64) -> String {
     let decimals = match value.abs() {
+        v if v < 0.0995 => 4,
+        v if v < 0.995 => 3,
         v if v < 9.995 => 2,
         v if v < 99.95 => 1,
         _ => 0,
@@ -97,8 +115,8 @@ mod tests {
     #[test]
     fn whole_numbers_stay_whole() {
         assert_eq!(
-            (number(10.0), number(36.66), number(0.5)),
-            ("10".into(), "36.7".into(), "0.50".into())
+            (number(10.0), number(36.66), number(0.0254)),
+            ("10".into(), "36.7".into(), "0.0254".into())
         );
     }
 }

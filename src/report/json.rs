@@ -4,25 +4,15 @@
 use serde_json::{Map, Value, json};
 
 use super::errors;
+use super::figures::PERCENTILES;
 use crate::evidence::{Evidence, Outcome, Tally};
-use crate::outcome::{Part, ShardSummary, Summary};
+use crate::outcome::{Check, Judged, Part, ShardSummary, State, Summary};
 use crate::plan::Plan;
 use crate::stats::Distribution;
-use crate::unit::{Nanos, Quantile, Rate};
+use crate::unit::{Nanos, Rate};
 
 /// Version of the keys; a key is never taken back within one.
 const SCHEMA_VERSION: u32 = 1;
-
-/// Keys of the percentiles.
-const PERCENTILES: [(&str, Quantile); 7] = [
-    ("p50", Quantile(500_000)),
-    ("p75", Quantile(750_000)),
-    ("p90", Quantile(900_000)),
-    ("p95", Quantile(950_000)),
-    ("p99", Quantile(990_000)),
-    ("p99_9", Quantile(999_000)),
-    ("p99_99", Quantile(999_900)),
-];
 
 /// Writes the report, a line break at its end.
 pub fn write(summary: &Summary) -> String {
@@ -52,15 +42,15 @@ fn object(summary: &Summary) -> Value {
         "gates": gates(summary),
         "regime": summary.regime.kind.as_str(),
         "overloaded": summary.regime.is_overloaded,
-        "backlog_max": evidence.map(|_| summary.regime.backlog_max),
-        "at_cap_s": evidence.map(|_| summary.regime.at_cap.as_secs_f64()),
+        "backlog_max": summary.regime.backlog_max,
+        "at_cap_s": summary.regime.at_cap.map(Nanos::as_secs_f64),
         "began_unix_ns": summary.began_unix_ns,
         "measured_s": summary.measured.as_secs_f64(),
         "span_s": summary.span.as_secs_f64(),
         "cut_short": evidence.and_then(|evidence| evidence.cut_short.clone()),
         "signal": evidence.and_then(|evidence| evidence.signal),
         "totals": totals(tally),
-        "requests": requests(tally),
+        "requests": requests(tally, evidence.is_some()),
         "connections": evidence.map(|_| connections(tally)),
         "rate": {
             "offered_per_s": summary.rates.offered_per_s,
@@ -158,21 +148,24 @@ fn environment(summary: &Summary) -> Value {
 }
 
 fn checks(summary: &Summary) -> Value {
-    let check = |check: &crate::outcome::Check| {
+    let check = |check: &Check| {
         json!({
             "name": check.name,
             "state": check.state.as_str(),
             "value": check.value,
             "unit": check.unit,
             "limit": check.limit,
-            "remedy": check.remedy,
+            "remedy": (check.state != State::Ok).then_some(&check.remedy),
         })
     };
     summary.checks.iter().map(check).collect()
 }
 
 fn gates(summary: &Summary) -> Value {
-    let gate = |judged: &crate::outcome::Judged| json!({"gate": judged.gate.to_string(), "value": judged.value, "met": judged.is_met});
+    let gate = |judged: &Judged| {
+        let gate = judged.gate.to_string();
+        json!({"gate": gate, "value": judged.value, "met": judged.is_met})
+    };
     summary.gates.iter().map(gate).collect()
 }
 
@@ -189,12 +182,13 @@ fn totals(tally: &Tally) -> Value {
     })
 }
 
-fn requests(tally: &Tally) -> Value {
+/// A request in flight has no record: only a run that came to its end tells of it.
+fn requests(tally: &Tally, has_ended: bool) -> Value {
     json!({
         "sent": tally.requests_sent,
         "ok": tally.requests_ok,
         "failed": tally.requests_failed,
-        "in_flight_at_end": tally.requests_in_flight,
+        "in_flight_at_end": has_ended.then_some(tally.requests_in_flight),
         "bytes_sent": tally.bytes_sent,
         "bytes_received": tally.bytes_received,
     })
@@ -220,8 +214,9 @@ fn times(distribution: &Distribution) -> Value {
     out.insert("max".into(), nanos(distribution.max()));
     out.insert("mean".into(), json!(distribution.mean().map(tenths)));
     out.insert("stddev".into(), json!(distribution.stddev().map(tenths)));
-    for (key, quantile) in PERCENTILES {
-        out.insert(key.into(), nanos(distribution.quantile(quantile)));
+    for quantile in PERCENTILES {
+        let key = quantile.to_string().replace('.', "_");
+        out.insert(key, nanos(distribution.quantile(quantile)));
     }
     Value::Object(out)
 }
@@ -313,7 +308,7 @@ fn shard((index, shard): (usize, &ShardSummary)) -> Value {
         "cpu": seen.map(|seen| seen.cpu),
         "ring": seen.map(|seen| seen.ring.clone()),
         "totals": totals(&shard.tally),
-        "requests": requests(&shard.tally),
+        "requests": requests(&shard.tally, seen.is_some()),
         "connections": seen.map(|_| connections(&shard.tally)),
         "response_ns": times(&shard.response),
         "lag_ns": times(&shard.lag),
@@ -340,7 +335,7 @@ fn file(part: &Part) -> Value {
         "began_unix_ns": own.began_unix_ns,
         "measured_s": own.measured.as_secs_f64(),
         "totals": totals(&own.tally),
-        "requests": requests(&own.tally),
+        "requests": requests(&own.tally, own.evidence.is_some()),
         "achieved_per_s": own.rates.achieved_per_s,
         "response_ns": times(&own.figures.response),
     })

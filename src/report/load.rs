@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use std::path::{Path, PathBuf};
+
 use crate::evidence::{Environment, Request};
+use crate::log::{LogError, Reader};
 use crate::outcome::{Builder, MergeError, Part, Summary, Trailer, merge};
 use crate::plan::Plan;
+use crate::unit::{Field, TextError};
 
 /// What a log offers to a report; the log's reader is one.
 pub trait LogSource {
@@ -37,7 +41,7 @@ pub trait LogSource {
 #[derive(Debug)]
 pub enum LoadError<E> {
     /// This log cannot be read.
-    Log(String, E),
+    Log(String, Box<E>),
     /// The logs do not merge.
     Merge(MergeError),
 }
@@ -65,10 +69,71 @@ pub fn load<L: LogSource>(
     for (name, log) in logs {
         match summary_of(&log) {
             Ok(summary) => parts.push(Part { name, summary }),
-            Err(why) => return Err(LoadError::Log(name, why)),
+            Err(why) => return Err(LoadError::Log(name, why.into())),
         }
     }
     merge(parts, force).map_err(LoadError::Merge)
+}
+
+/// Reads and merges the logs in these files.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_files(paths: &[PathBuf], force: bool) -> Result<Summary, LoadError<FileError>> {
+    let mut logs = Vec::with_capacity(paths.len());
+    for path in paths {
+        let name = path.display().to_string();
+        let open = |path: &Path| Reader::open(path).map_err(FileError::Log);
+        logs.push((name.clone(), open(path).map_err(|error| LoadError::Log(name, error.into()))?));
+    }
+    load(logs, force)
+}
+
+/// Why a log file cannot be read to its end.
+#[derive(Debug)]
+pub enum FileError {
+    /// The reader's reason.
+    Log(LogError),
+    /// The trailer is not what a run writes.
+    Trailer(TextError),
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(error) => error.fmt(f),
+            Self::Trailer(error) => write!(f, "its trailer is damaged: {error}"),
+        }
+    }
+}
+
+impl LogSource for Reader {
+    type Error = FileError;
+
+    fn plan(&self) -> &Plan {
+        Self::plan(self)
+    }
+
+    fn environment(&self) -> &Environment {
+        Self::environment(self)
+    }
+
+    fn began_unix_ns(&self) -> Option<u64> {
+        let wall_ns = self.wall_ns();
+        (wall_ns > 0).then(|| wall_ns + Self::plan(self).warmup.0)
+    }
+
+    fn trailer(&self) -> Result<Option<Trailer>, FileError> {
+        Self::trailer(self).map(Trailer::from_text).transpose().map_err(FileError::Trailer)
+    }
+
+    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), FileError> {
+        for chunk in self.chunks() {
+            let chunk = chunk.map_err(FileError::Log)?;
+            chunk.requests().for_each(|request| take(chunk.shard(), &request));
+        }
+        Ok(())
+    }
 }
 
 fn summary_of<L: LogSource>(log: &L) -> Result<Summary, L::Error> {

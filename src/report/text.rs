@@ -3,13 +3,15 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{UNKNOWN, binary, counted, maybe_time, number, per_second, time};
+use super::figures::{
+    PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
+};
 use super::{aperf, errors, spectrum};
 use crate::evidence::Outcome;
 use crate::outcome::{Check, Kind, Metric, State, Summary, Verdict};
 use crate::plan::{Idle, OnCap, Plan};
 use crate::stats::Distribution;
-use crate::unit::{Nanos, Quantile, Rate};
+use crate::unit::{Nanos, Rate};
 
 /// What a reader may choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,17 +21,6 @@ pub struct Options {
     /// Add the whole spectrum of the response.
     pub spectrum: bool,
 }
-
-/// Columns of the table of times.
-const PERCENTILES: [Quantile; 7] = [
-    Quantile(500_000),
-    Quantile(750_000),
-    Quantile(900_000),
-    Quantile(950_000),
-    Quantile(990_000),
-    Quantile(999_000),
-    Quantile(999_900),
-];
 
 /// Writes the report.
 pub fn write(summary: &Summary, options: Options) -> String {
@@ -162,8 +153,8 @@ fn regime(summary: &Summary) -> String {
         Kind::PartlyOpen => format!(
             "PARTLY OPEN: {} deferred, longest backlog {}, {} at the cap{overloaded}",
             regime.deferred,
-            regime.backlog_max,
-            time(regime.at_cap.0 as f64),
+            maybe_count(regime.backlog_max),
+            maybe_time(regime.at_cap),
         ),
     }
 }
@@ -201,7 +192,7 @@ fn times(summary: &Summary) -> String {
 fn counts(summary: &Summary) -> String {
     let (t, rates) = (&summary.tally, &summary.rates);
     let mut out = String::new();
-    let sessions = format_args!(
+    let sessions = format!(
         "{} planned, {} started, {} ok, {} failed, {} dropped, {} unserved, {} in flight at end",
         t.sessions_planned,
         t.sessions_started,
@@ -210,15 +201,14 @@ fn counts(summary: &Summary) -> String {
         t.sessions_dropped,
         t.sessions_unserved,
         t.sessions_in_flight,
-    )
-    .to_string();
+    );
     line(&mut out, "Sessions", sessions);
     let requests = format!(
         "{} sent, {} ok, {} failed, {} in flight at end, {}B out, {}B in",
         t.requests_sent,
         t.requests_ok,
         t.requests_failed,
-        t.requests_in_flight,
+        maybe_count(summary.evidence.as_ref().map(|_| t.requests_in_flight)),
         binary(t.bytes_sent as f64),
         binary(t.bytes_received as f64),
     );
@@ -235,7 +225,7 @@ fn counts(summary: &Summary) -> String {
             "{} asked, {} opened, {} served, {} reopened",
             t.connections_asked, t.connections_opened, t.connections_served, t.connections_reopened
         );
-        line(&mut out, "Connections", connections);
+        line(&mut out, "Opened", connections);
     }
     let seen = Outcome::ALL.iter().filter(|&&outcome| t.outcome(outcome) > 0);
     let outcomes: Vec<_> = seen.map(|&o| format!("{o} {}", t.outcome(o))).collect();
@@ -250,8 +240,26 @@ fn counts(summary: &Summary) -> String {
     if !statuses.is_empty() {
         line(&mut out, "Statuses", statuses.join(", "));
     }
+    rings(summary, &mut out);
     watched(summary, &mut out);
     out
+}
+
+/// How the rings worked, and what the kernel did to the process.
+fn rings(summary: &Summary, out: &mut String) {
+    let Some(evidence) = &summary.evidence else { return };
+    let mut kinds: Vec<&str> = evidence.shards.iter().map(|shard| &*shard.ring).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let enters = summary.enters_per_op().map_or_else(|| UNKNOWN.to_owned(), number);
+    let used = &evidence.resources;
+    let text = format!(
+        "{}, enters_per_op {enters}, {} voluntary and {} involuntary switches",
+        kinds.join(" and "),
+        used.voluntary_switches,
+        used.involuntary_switches,
+    );
+    line(out, "Ring", text);
 }
 
 fn watched(summary: &Summary, out: &mut String) {
@@ -261,14 +269,12 @@ fn watched(summary: &Summary, out: &mut String) {
         line(out, "Watched", format_args!("process {pid}: {percent} % CPU"));
     }
     if let Some(dev) = &summary.plan.watch_dev {
-        let figure =
-            |count: Option<u64>| count.map_or_else(|| UNKNOWN.to_owned(), |n| n.to_string());
         let text = format!(
             "{dev}: {} bytes and {} packets in, {} bytes and {} packets out",
-            figure(watch.rx_bytes),
-            figure(watch.rx_packets),
-            figure(watch.tx_bytes),
-            figure(watch.tx_packets),
+            maybe_count(watch.rx_bytes),
+            maybe_count(watch.rx_packets),
+            maybe_count(watch.tx_bytes),
+            maybe_count(watch.tx_packets),
         );
         line(out, "Watched", text);
     }

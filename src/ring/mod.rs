@@ -31,6 +31,9 @@ pub enum Op {
     Disconnect,
     /// Send the template of this index. Quiet.
     SendTemplate(u16),
+    /// Send the template of this index, and complete in any case: for one so large that it may
+    /// have to wait for the peer.
+    SendLarge(u16),
     /// Send this many bytes of the slot's scratch. Quiet.
     SendScratch(usize),
     /// Receive once.

@@ -44,6 +44,7 @@ impl Queue for UringQueue {
             Op::Connect => self.ring.connect(slot, named(Kind::Connect)),
             Op::Disconnect => self.ring.disconnect(slot, named(Kind::Disconnect)),
             Op::SendTemplate(index) => self.ring.send_template(slot, index, named(Kind::Send)),
+            Op::SendLarge(index) => self.ring.send_template_told(slot, index, named(Kind::Send)),
             Op::SendScratch(length) => self.ring.send_scratch(slot, length, named(Kind::Send)),
             Op::Receive => self.ring.receive(slot, named(Kind::Receive)),
             Op::ReceiveMany => self.ring.receive_many(slot, named(Kind::Receive)),

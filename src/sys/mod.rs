@@ -4,6 +4,7 @@
 pub mod cpu;
 pub mod errno;
 pub mod map;
+pub mod process;
 pub mod resource;
 pub mod signal;
 pub mod socket;

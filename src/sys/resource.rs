@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn work_is_charged_to_the_thread_that_does_it() {
         let before = Usage::of_thread();
-        let pages = std::hint::black_box(vec![1_u8; 8 << 20]);
+        let pages = std::hint::black_box(vec![1_u8; 64 << 20]);
         let used = Usage::of_thread().since(&before);
         drop(pages);
         assert!(used.minor_faults >= 1, "{used:?}");

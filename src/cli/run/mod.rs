@@ -1,5 +1,7 @@
 //! `onrush run`: the command line made into a plan.
 
+mod embedded;
+mod execute;
 mod load;
 mod machine;
 mod request;
@@ -11,13 +13,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use super::args::RunArgs;
-use super::error::{CliError, read};
-use super::exit::Exit;
+use super::error::{CliError, read, read_if_given};
 use super::output::{Output, path};
-use super::terminal::Terminal;
+use crate::outcome::Gates;
 use crate::plan::{CpuList, Family, Plan, Scheme, Target};
 use crate::sys::{cpu, socket};
 
+pub use execute::speak;
+pub(super) use execute::{execute, show, trial};
 use machine::Placement;
 pub(super) use machine::cpus_of;
 use sources::SourceList;
@@ -34,8 +37,8 @@ pub(super) struct RunCommand {
     pub out: PathBuf,
     /// What to print.
     pub output: Output,
-    /// Gates as typed: `p99<1ms,err<0.1%`.
-    pub slo: Option<String>,
+    /// What the figures have to keep to.
+    pub gates: Gates,
     /// The CPUs that the shards leave to the main thread and the built-in target: all allowed
     /// ones where they leave none. Never empty.
     pub spare_cpus: CpuList,
@@ -92,6 +95,8 @@ impl RunCommand {
         let watch_pid = machine::watch_pid_of(args)?;
         let watch_dev = machine::watch_dev_of(args)?;
 
+        let gates = read_if_given("--slo", &args.slo)?.unwrap_or_default();
+
         let ends = Ends::of(args, url)?;
         let room = machine::Room {
             allowed,
@@ -131,7 +136,7 @@ impl RunCommand {
             log,
             labels,
         };
-        Ok(Self { plan, body, out, output, slo: args.slo.clone(), spare_cpus, notices })
+        Ok(Self { plan, body, out, output, gates, spare_cpus, notices })
     }
 
     /// The same run against the embedded target, now that it listens at `address`.
@@ -163,14 +168,6 @@ impl Ends {
 pub(super) fn allowed_cpus() -> Vec<usize> {
     let allowed = cpu::allowed();
     if allowed.is_empty() { vec![0] } else { allowed }
-}
-
-/// Runs `command`.
-pub(super) fn execute(command: &RunCommand, terminal: &Terminal) -> Exit {
-    for notice in &command.notices {
-        terminal.notice(notice);
-    }
-    terminal.fail(&CliError::CannotRun("run: this build has no engine yet".into()))
 }
 
 fn output_of(args: &RunArgs) -> Result<(PathBuf, Output), CliError> {

@@ -4,6 +4,7 @@ use argh::{ArgsInfo, FlagInfoKind};
 
 use super::super::normal::{Line, normalise};
 use super::*;
+use crate::cli::exit::Exit;
 use crate::plan::{Close, Pattern};
 use crate::unit::{Field, Nanos, Rate};
 

@@ -1,0 +1,174 @@
+//! `onrush run`: the plan carried out, then the report from its log.
+
+use std::path::Path;
+
+use super::embedded::Embedded;
+use super::{RunCommand, Url};
+use crate::cli::args::RunArgs;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::terminal::{Standing, Terminal};
+use crate::doctor::{self, Case, State};
+use crate::engine::{Ended, Run, RunError};
+use crate::log;
+use crate::observe;
+use crate::outcome::{Gates, Verdict};
+use crate::plan::{Plan, Scheme};
+use crate::protocol::{Http1, Protocol, Tcp};
+use crate::report;
+use crate::ring;
+use crate::sys::{cpu, resource, signal};
+
+/// Does what `command` says with the protocol of its target.
+pub(in crate::cli) fn execute(command: &mut RunCommand, terminal: &Terminal) -> Exit {
+    let outcome = Host::prepare(command, terminal).and_then(|_host| {
+        let (plan, body) = (&command.plan, &command.body[..]);
+        match plan.target.scheme {
+            Scheme::Tcp => carry_out(command, terminal, |_| Tcp::new(&plan.request)),
+            Scheme::Http => {
+                let new = |slots| Http1::new(&plan.target, &plan.request, body, slots);
+                // Tried once for no slot, so that what makes no legal request is said.
+                new(0).map_err(|error| CliError::CannotRun(error.to_string()))?;
+                carry_out(command, terminal, |slots| new(slots).expect("it was tried before"))
+            }
+        }
+    });
+    outcome.unwrap_or_else(|error| terminal.fail(&error))
+}
+
+/// Does what the command line says with a protocol of the caller's own: `make` is called once in
+/// each shard, with the number of its connections. The target is a `tcp://` URL.
+pub fn speak<P: Protocol>(
+    typed: impl Iterator<Item = std::ffi::OsString>,
+    make: impl Fn(u32) -> P + Sync,
+) -> Exit {
+    crate::cli::with_run(typed, |args: &RunArgs, terminal: &Terminal| {
+        let url: Option<Url> = args.url.as_deref().map(str::parse).transpose()?;
+        if url.is_none_or(|url| url.scheme() != Scheme::Tcp) {
+            let rule = "a protocol of your own needs one, like tcp://127.0.0.1:6379";
+            return Err(CliError::rule("URL", args.url.as_deref().unwrap_or(""), rule));
+        }
+        let mut command = RunCommand::new(args)?;
+        let _host = Host::prepare(&mut command, terminal)?;
+        carry_out(&command, terminal, &make)
+    })
+}
+
+/// What a run has on this host while it lasts.
+struct Host {
+    _target: Option<Embedded>,
+}
+
+impl Host {
+    /// Says what the user may not expect, starts the embedded target, and examines the machine.
+    fn prepare(command: &mut RunCommand, terminal: &Terminal) -> Result<Self, CliError> {
+        let cannot = |error: std::io::Error| CliError::CannotRun(format!("signals: {error}"));
+        signal::catch().map_err(cannot)?;
+        for notice in &command.notices {
+            terminal.notice(notice);
+        }
+        // Where this is forbidden the examination says what it means for the plan.
+        let _ = resource::raise_file_limit();
+        let mut target = None;
+        if command.plan.target.embedded {
+            let started = Embedded::start(&command.spare_cpus, command.plan.target.address)?;
+            command.aim(started.address());
+            terminal.notice(format_args!(
+                "no URL: loading a built-in HTTP target at {} on CPU {}",
+                command.plan.target.url, command.spare_cpus
+            ));
+            target = Some(started);
+        }
+        examine(command, terminal)?;
+        Ok(Self { _target: target })
+    }
+}
+
+/// Stops a run that this machine would spoil, before its first packet.
+fn examine(command: &RunCommand, terminal: &Terminal) -> Result<(), CliError> {
+    let plan = &command.plan;
+    let need = log::disk_needed(plan);
+    if let Some(bytes) = need.filter(|bytes| bytes.0 >= DISK_WORTH_SAYING) {
+        let mib = bytes.0 >> 20;
+        terminal.notice(format_args!("the log {} will take {mib} MiB", command.out.display()));
+    }
+    let directory = match command.out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let diagnosis = doctor::examine(&Case {
+        plan: Some(plan),
+        ring: trial(plan),
+        log: Some((directory, need.map_or(0, |bytes| bytes.0))),
+    });
+    let bad = diagnosis.findings.iter().filter(|finding| finding.state == State::Bad);
+    let bad: Vec<String> = bad.map(ToString::to_string).collect();
+    if bad.is_empty() { Ok(()) } else { Err(CliError::CannotRun(bad.join("; "))) }
+}
+
+/// A log below this is not worth a notice.
+const DISK_WORTH_SAYING: u64 = 64 << 20;
+
+/// What a ring of the plan's largest shard meets.
+pub(in crate::cli) fn trial(plan: &Plan) -> Result<String, String> {
+    let slots = plan.share(u64::from(plan.concurrence), 0) as u32;
+    ring::trial(slots).map(|level| level.to_string()).map_err(|error| error.to_string())
+}
+
+fn carry_out<P: Protocol>(
+    command: &RunCommand,
+    terminal: &Terminal,
+    make: impl Fn(u32) -> P + Sync,
+) -> Result<Exit, CliError> {
+    let plan = &command.plan;
+    // The main thread stays off the shards' CPUs; where it cannot, it is at least mostly asleep.
+    let _ = command.spare_cpus.0.first().map(|&spare| cpu::pin_to(spare));
+    let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
+    let run = Run { plan, environment: &environment, log: &command.out };
+    let mut progress = terminal.progress(plan);
+    let ended = run.perform(make, |standing| {
+        progress.draw(&Standing {
+            elapsed: standing.elapsed,
+            sessions_done: standing.sessions_ended,
+            in_flight: standing.sessions_open,
+            errors: standing.failed,
+        });
+    });
+    drop(progress);
+    let Ended { signal } = match ended {
+        Ok(ended) => ended,
+        Err(RunError::Stopped(Some(signal))) => return Ok(Exit::Signal(signal)),
+        Err(error) => return Err(CliError::CannotRun(error.to_string())),
+    };
+    let logs = [command.out.clone()];
+    show(&logs, false, &command.output, &command.gates, terminal)
+        .map(|shown| Exit::of_run(signal, shown.invalid, shown.breached))
+}
+
+/// What a report came to.
+pub(in crate::cli) struct Shown {
+    pub(in crate::cli) invalid: bool,
+    pub(in crate::cli) breached: bool,
+}
+
+/// Reads `logs`, judges and prints.
+pub(in crate::cli) fn show(
+    logs: &[std::path::PathBuf],
+    force: bool,
+    output: &Output,
+    gates: &Gates,
+    terminal: &Terminal,
+) -> Result<Shown, CliError> {
+    let cannot = |error: &dyn std::fmt::Display| CliError::CannotRun(error.to_string());
+    let mut summary = report::load_files(logs, force).map_err(|error| cannot(&error))?;
+    summary.judge(gates);
+    if let Some(path) = &output.json {
+        std::fs::write(path, report::json::write(&summary))
+            .map_err(|error| cannot(&format_args!("--json {}: {error}", path.display())))?;
+    }
+    let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
+    terminal.print(&output.format.write(&summary, options))?;
+    let invalid = summary.verdict == Verdict::Invalid;
+    Ok(Shown { invalid, breached: summary.is_breached() })
+}

@@ -1,0 +1,111 @@
+//! Why a run could not be done.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use crate::engine::ShardError;
+use crate::evidence::{ErrorCount, Phase};
+use crate::log::LogError;
+use crate::ring::SetupError;
+
+/// Why a run could not be done.
+#[derive(Debug)]
+pub enum RunError {
+    /// The log.
+    Log(LogError),
+    /// Signals cannot be held back from the shards.
+    Signals(io::Error),
+    /// A shard cannot be tied to its CPU.
+    Pin(usize, io::Error),
+    /// No ring.
+    Ring(SetupError),
+    /// A shard broke off.
+    Shard(ShardError),
+    /// A shard has fewer ports than it needs: its part of the range is empty.
+    NoPorts,
+    /// A shard panicked.
+    Panicked,
+    /// The run was stopped before the clock started, by this signal where it was one.
+    Stopped(Option<i32>),
+    /// No connection could be opened.
+    Unreachable {
+        /// The target.
+        target: SocketAddr,
+        /// The error seen most.
+        why: Option<ErrorCount>,
+    },
+    /// Fewer connections could be opened than asked for.
+    Partial {
+        /// The target.
+        target: SocketAddr,
+        /// Connections asked for.
+        asked: u64,
+        /// Connections open.
+        opened: u64,
+        /// The error seen most.
+        why: Option<ErrorCount>,
+    },
+}
+
+impl RunError {
+    /// The same with its cause.
+    pub(super) fn with_cause(self, cause: Option<ErrorCount>) -> Self {
+        match self {
+            Self::Unreachable { target, .. } => Self::Unreachable { target, why: cause },
+            Self::Partial { target, asked, opened, .. } => {
+                Self::Partial { target, asked, opened, why: cause }
+            }
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(error) => error.fmt(f),
+            Self::Signals(error) => write!(f, "signals cannot be masked: {error}"),
+            Self::Pin(cpu, error) => {
+                write!(f, "cannot pin a shard to CPU {cpu}: {error}: choose others with --cpus")
+            }
+            Self::Ring(error) => error.fmt(f),
+            Self::Shard(error) => error.fmt(f),
+            Self::NoPorts => f.write_str(
+                "a shard is left without a source port: widen --ports or lower --shards",
+            ),
+            Self::Panicked => f.write_str("a shard panicked: this is a fault of onrush"),
+            Self::Stopped(_) => f.write_str("stopped before the clock started"),
+            Self::Unreachable { target, why } => {
+                write!(f, "no connection to {target} could be opened: {}", Why(*why))
+            }
+            Self::Partial { target, asked, opened, why } => write!(
+                f,
+                "only {opened} of {asked} connections to {target} could be opened: {}; \
+                 --allow-partial runs with those",
+                Why(*why)
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+struct Why(Option<ErrorCount>);
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(ErrorCount { phase, step, errno, .. }) = self.0 else {
+            return f.write_str("no error was seen");
+        };
+        let error = io::Error::from_raw_os_error(i32::from(errno));
+        write!(f, "{step}: {error}")?;
+        match (errno, phase) {
+            (111, _) => f.write_str(": does the target listen there?"),
+            (110, Phase::Connect) => {
+                f.write_str(": is the address right, and no firewall between?")
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A shard's thread: pinned, with a ring, ports, a clock and a log writer of its own.
+
+use super::super::ports::{Endpoint, LeftOver, PortPool};
+use super::super::shard::{Edges, Parts, Shard, ShardYield};
+use super::{Control, Live, RunError, hold, source_index};
+use crate::clock::{Clock, Source};
+use crate::evidence::ShardEvidence;
+use crate::log::Writer;
+use crate::observe;
+use crate::outcome::Series;
+use crate::plan::{Close, LogMode, Plan};
+use crate::protocol::Protocol;
+use crate::ring::{Setup, UringQueue};
+use crate::sys::cpu;
+use crate::sys::resource::Usage;
+use crate::unit::Instant;
+
+/// Receive buffers of a ring: each holds an answer as they mostly are.
+const BUFFER_BYTES: u32 = 4096;
+/// Buffers are handed out in turn: few stay in the cache, many outlast a burst.
+const BUFFERS: (u32, u32) = (64, 1024);
+
+/// What a shard's thread starts with.
+pub(super) struct Seat<'a> {
+    pub(super) index: u32,
+    pub(super) plan: &'a Plan,
+    pub(super) source: Source,
+    pub(super) control: &'a Control,
+    pub(super) live: &'a Live,
+    pub(super) left_over: &'a [LeftOver],
+    pub(super) log: Writer,
+}
+
+/// What it leaves behind.
+pub(super) struct Done {
+    pub(super) evidence: ShardEvidence,
+    pub(super) ended_at: Instant,
+    pub(super) last_done_at: Instant,
+    /// Its series, where the log does not keep every request.
+    pub(super) times: Option<Series>,
+}
+
+impl Seat<'_> {
+    /// The thread's work, from pinning to the last completion.
+    pub(super) fn work<P: Protocol>(self, speak: &impl Fn(u32) -> P) -> Result<Done, RunError> {
+        match self.source.clone() {
+            Source::Tsc(tsc) => self.work_by(tsc.clock(), speak),
+            Source::Kernel(kernel) => self.work_by(kernel, speak),
+        }
+    }
+
+    fn work_by<C: Clock, P: Protocol>(
+        self,
+        clock: C,
+        speak: &impl Fn(u32) -> P,
+    ) -> Result<Done, RunError> {
+        let cpu = self.cpu();
+        cpu::pin_to(cpu).map_err(|error| RunError::Pin(cpu, error))?;
+        cpu::name_thread(&format!("shard-{}", self.index));
+        // A sleeping shard is to wake when it is due, not when it suits the kernel; where this
+        // is forbidden the lag shows it.
+        let _ = cpu::set_timer_slack(1);
+        let slots = self.plan.share(u64::from(self.plan.concurrence), self.index) as u32;
+        let protocol = speak(slots);
+        let queue = UringQueue::open(&self.setup(slots, &protocol)).map_err(RunError::Ring)?;
+        let mut meter = Meter::new(cpu, queue.level().to_string());
+        let ports = self.ports()?;
+        let Self { index, plan, control, live, log, .. } = self;
+        let parts = Parts { queue, clock, protocol, log, ports };
+        let mut shard = Shard::new(parts, plan, index, control, live);
+        if plan.log != LogMode::All {
+            shard.keep_series();
+        }
+        let Some(start) = shard.connect().map_err(RunError::Shard)? else {
+            return Ok(meter.done(shard.give_up()));
+        };
+        shard.log_mut().start(start);
+        let yielded = shard.run(index, start, &mut meter).map_err(RunError::Shard)?;
+        Ok(meter.done(yielded))
+    }
+
+    fn cpu(&self) -> usize {
+        let cpus = &self.plan.cpus.0;
+        cpus[self.index as usize % cpus.len().max(1)]
+    }
+
+    fn setup<P: Protocol>(&self, slots: u32, protocol: &P) -> Setup {
+        Setup {
+            slots,
+            templates: protocol.templates(),
+            scratch_bytes: protocol.scratch_bytes(),
+            buffers: slots.saturating_mul(2).clamp(BUFFERS.0, BUFFERS.1) as u16,
+            buffer_bytes: BUFFER_BYTES,
+            sources: self.plan.sources.clone(),
+            peer: self.plan.target.address,
+            reset_on_close: self.plan.fresh && self.plan.close == Close::Rst,
+            sqpoll: self.plan.sqpoll.then_some(self.plan.sqpoll_cpu),
+            lowest_step: 0,
+        }
+    }
+
+    fn ports(&self) -> Result<PortPool, RunError> {
+        let plan = self.plan;
+        let range = plan.ports.part(self.index, plan.shards).ok_or(RunError::NoPorts)?;
+        let target = plan.target.address;
+        let own =
+            source_index(plan, target.ip()).map(|source| Endpoint { source, port: target.port() });
+        let sources = u16::try_from(plan.sources.len()).unwrap_or(u16::MAX);
+        let mut pool = PortPool::new(sources, range, own.as_slice(), hold(plan));
+        let mine = |left: &&LeftOver| (range.low..=range.high).contains(&left.endpoint.port);
+        pool.keep_back(self.left_over.iter().filter(mine).copied().collect());
+        Ok(pool)
+    }
+}
+
+/// Reads what the kernel charges the thread, at the edges of the measure phase.
+struct Meter {
+    before: Usage,
+    evidence: ShardEvidence,
+}
+
+impl Meter {
+    fn new(cpu: usize, ring: String) -> Self {
+        let evidence = ShardEvidence { cpu: cpu as u64, ring, ..ShardEvidence::default() };
+        Self { before: Usage::default(), evidence }
+    }
+
+    fn done(mut self, yielded: ShardYield<Writer>) -> Done {
+        let ShardYield { mut tally, log, counters, .. } = yielded;
+        tally.log_records = log.written();
+        tally.log_lost = log.lost();
+        self.evidence.tally = tally;
+        self.evidence.enters = counters.enters;
+        self.evidence.operations = counters.operations;
+        self.evidence.cq_overflows = counters.overflows;
+        self.evidence.passes = yielded.passes;
+        self.evidence.stale_completions = yielded.stale_completions;
+        self.evidence.buffers_exhausted = yielded.buffers_exhausted;
+        Done {
+            evidence: self.evidence,
+            ended_at: yielded.ended_at,
+            last_done_at: yielded.last_done_at,
+            times: yielded.series,
+        }
+    }
+}
+
+impl Edges for Meter {
+    fn begin(&mut self) {
+        self.before = Usage::of_thread();
+    }
+
+    fn end(&mut self) {
+        observe::charge_thread(&mut self.evidence, &self.before);
+    }
+}
