@@ -268,6 +268,10 @@ pub(super) struct ServeArgs {
     #[argh(option, arg_name = "FORMAT")]
     pub format: Option<String>,
 
+    /// end when this process does, which started it
+    #[argh(option, arg_name = "PID", hidden_help)]
+    pub with_parent: Option<String>,
+
     /// http or echo
     #[argh(positional, arg_name = "KIND")]
     pub kind: String,

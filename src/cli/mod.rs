@@ -32,7 +32,6 @@ use terminal::Terminal;
 pub use exit::Exit;
 pub use output::Format;
 pub use run::speak;
-pub use serve::ServeKind;
 
 /// Does what the command line says, its first word the command.
 pub fn main(typed: impl Iterator<Item = OsString>) -> Exit {

@@ -8,45 +8,33 @@ use super::exit::Exit;
 use super::output::Format;
 use super::run::{allowed_cpus, cpus_of};
 use super::terminal::Terminal;
-use crate::plan::CpuList;
-use crate::unit::{ByteSize, Nanos};
-use crate::words;
-
-words! {
-    /// What a built-in target speaks.
-    pub enum ServeKind: "a target is http or echo, like http" {
-        /// HTTP/1.1 and 1.0.
-        Http = "http",
-        /// What comes in goes out.
-        Echo = "echo",
-    }
-}
+use crate::clock::{self, Clock as _, KernelClock};
+use crate::observe::resources;
+use crate::plan::{ClockName, CpuList};
+use crate::report::served as report;
+use crate::serve::{Kind, ServePlan, Serving};
+use crate::sys::process;
+use crate::sys::resource::Usage;
+use crate::sys::signal::{self, Asked};
+use crate::unit::{ByteSize, Instant, Nanos};
 
 /// A target, complete.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ServeCommand {
-    /// What it speaks.
-    pub kind: ServeKind,
-    /// Where it listens; port 0 is any free one.
-    pub listen: SocketAddr,
-    /// Pinned threads; at least 1.
-    pub shards: u32,
-    /// Their CPUs, shard i on entry i modulo the length; never empty.
-    pub cpus: CpuList,
-    /// Time before each answer.
-    pub delay: Nanos,
-    /// Size of an HTTP answer's body.
-    pub body_bytes: ByteSize,
-    /// Answers after which a connection is closed; at least 1.
-    pub close_after: Option<u64>,
+    /// What to serve, and where.
+    pub plan: ServePlan,
     /// Time after which it ends.
     pub duration: Option<Nanos>,
+    /// The process that started it for itself, and whose end is its end.
+    pub parent: Option<u32>,
     /// Form of the figures at the end.
     pub format: Format,
 }
 
 /// Most bytes of an answer: it is held in memory whole.
 const BODY_BYTES_MAX: u64 = 256 << 20;
+/// The kernel's limit.
+const PID_MAX: u64 = 1 << 22;
 /// Most threads.
 const SHARDS_MAX: u64 = 8192;
 
@@ -56,13 +44,13 @@ impl ServeCommand {
     /// # Errors
     /// A value breaks its rule.
     pub(super) fn new(args: &ServeArgs) -> Result<Self, CliError> {
-        let kind = parse("KIND", &args.kind)?;
+        let kind: Kind = parse("KIND", &args.kind)?;
         let body_bytes: ByteSize = read("--body-bytes", &args.body_bytes, "64")?;
         if body_bytes.0 > BODY_BYTES_MAX {
             let rule = "at most 256MiB, like 4KiB";
             return Err(CliError::rule("--body-bytes", body_bytes, rule));
         }
-        if let (ServeKind::Echo, Some(typed)) = (kind, &args.body_bytes) {
+        if let (Kind::Echo, Some(typed)) = (kind, &args.body_bytes) {
             let rule = "echo answers what it is sent, use it like onrush serve http";
             return Err(CliError::rule("--body-bytes", typed, rule));
         }
@@ -75,7 +63,7 @@ impl ServeCommand {
         };
         let mut cpus = listed.unwrap_or(allowed);
         cpus.truncate(shards);
-        Ok(Self {
+        let plan = ServePlan {
             kind,
             listen: listen_of(args.listen.as_deref().unwrap_or("127.0.0.1:8080"))?,
             shards: shards as u32,
@@ -85,16 +73,56 @@ impl ServeCommand {
             close_after: (args.close_after.as_deref())
                 .map(|typed| read_count("--close-after", typed, (1, u64::MAX)))
                 .transpose()?,
+        };
+        Ok(Self {
+            plan,
             duration: read_if_given("--duration", &args.duration)?,
+            parent: (args.with_parent.as_deref())
+                .map(|typed| read_count("--with-parent", typed, (1, PID_MAX)))
+                .transpose()?
+                .map(|pid| pid as u32),
             format: read("--format", &args.format, "text")?,
         })
     }
 }
 
-/// Serves as `command` says.
+/// Serves as `command` says, until a signal comes or the time is over, and prints the figures.
 pub(super) fn execute(command: &ServeCommand, terminal: &Terminal) -> Exit {
-    let _ = command;
-    terminal.fail(&CliError::CannotRun("serve: this build has no targets yet".into()))
+    serve(command, terminal).unwrap_or_else(|error| terminal.fail(&error))
+}
+
+/// How often the main thread looks whether it is to end.
+const LOOK: Nanos = Nanos::from_millis(10);
+
+fn serve(command: &ServeCommand, terminal: &Terminal) -> Result<Exit, CliError> {
+    if let Some(parent) = command.parent {
+        let cannot = |error| CliError::CannotRun(format!("--with-parent '{parent}': {error}"));
+        process::end_with_parent(parent).map_err(cannot)?;
+    }
+    let clock = KernelClock::new(ClockName::Monotonic);
+    let (began, before) = (clock.now(), Usage::of_process());
+    signal::catch().map_err(|error| CliError::CannotRun(format!("signals: {error}")))?;
+    let serving = Serving::start(&command.plan).map_err(|e| CliError::CannotRun(e.to_string()))?;
+    terminal.announce(format_args!("listening on {}", serving.address()));
+    let end = command.duration.map_or(Instant::NEVER, |duration| clock.now() + duration);
+    let exit = loop {
+        match signal::asked() {
+            Asked::Drain(signal) | Asked::Quit(signal) => break Exit::Signal(signal),
+            Asked::Nothing => {}
+        }
+        let left = end.since(clock.now());
+        if left == Nanos::ZERO || serving.has_failed() {
+            break Exit::Done;
+        }
+        clock::sleep(left.min(LOOK));
+    };
+    let served = serving.stop().map_err(|e| CliError::CannotRun(e.to_string()))?;
+    let resources = resources(&before, clock.now().since(began));
+    terminal.print(&match command.format {
+        Format::Text => report::text(&served, &resources),
+        Format::Json => report::json(&served, &resources),
+    })?;
+    Ok(exit)
 }
 
 fn listen_of(typed: &str) -> Result<SocketAddr, CliError> {

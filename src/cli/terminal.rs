@@ -52,6 +52,11 @@ impl Terminal {
         }
     }
 
+    /// A line on stderr that programs wait for: as it is, and even where quiet is asked for.
+    pub(super) fn announce(&self, line: impl fmt::Display) {
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+
     /// A notice, unless quiet is asked for.
     pub(super) fn notice(&self, notice: impl fmt::Display) {
         if !self.quiet {

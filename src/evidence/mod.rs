@@ -3,8 +3,10 @@
 
 mod machine;
 mod request;
+mod served;
 mod tally;
 
 pub use machine::{Calibration, Environment, Evidence, Resources, ShardEvidence, Watched};
 pub use request::{Outcome, Phase, Request, Step};
+pub use served::Served;
 pub use tally::{ErrorCount, StatusCount, Tally};

@@ -1,7 +1,7 @@
 //! APerf's own lines, in APerf's own words and layout (2004), from real figures.
 
 use super::figures::UNKNOWN;
-use crate::evidence::{Evidence, Resources, Tally};
+use crate::evidence::{Resources, Tally};
 use crate::outcome::Summary;
 use crate::stats::Distribution;
 use crate::unit::{Nanos, Quantile};
@@ -13,7 +13,7 @@ pub(super) fn lines(summary: &Summary) -> String {
     [
         connections.unwrap_or_else(unknown),
         times(&summary.figures.session),
-        summary.evidence.as_ref().map(resources).unwrap_or_default(),
+        summary.evidence.as_ref().map(|e| resources(&e.resources)).unwrap_or_default(),
     ]
     .concat()
 }
@@ -62,8 +62,7 @@ fn millis(nanos: Option<f64>, decimals: usize) -> String {
 }
 
 /// What time(1) says of a process, in its two lines.
-fn resources(evidence: &Evidence) -> String {
-    let r: &Resources = &evidence.resources;
+pub(super) fn resources(r: &Resources) -> String {
     let seconds = |nanos: u64| Nanos(nanos).as_secs_f64();
     let cpu_percent = (r.user_ns + r.sys_ns) * 100 / r.elapsed_ns.max(1);
     format!(
@@ -129,16 +128,13 @@ mod tests {
             "Time(ms): 300 samples, min 9, max 631, med 25, stddev 109.1, avg 44.5\n        \
              75-95 percentile by 5, 25 25 25 25 26\n"
         );
-        let resources_of_2004 = Evidence {
-            resources: Resources {
-                user_ns: 4_810_000_000,
-                sys_ns: 5_190_000_000,
-                elapsed_ns: 10_000_000_000,
-                major_faults: 18,
-                minor_faults: 4,
-                ..Resources::default()
-            },
-            ..Evidence::default()
+        let resources_of_2004 = Resources {
+            user_ns: 4_810_000_000,
+            sys_ns: 5_190_000_000,
+            elapsed_ns: 10_000_000_000,
+            major_faults: 18,
+            minor_faults: 4,
+            ..Resources::default()
         };
         assert_eq!(
             resources(&resources_of_2004),

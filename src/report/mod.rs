@@ -5,6 +5,7 @@ mod errors;
 mod figures;
 pub mod json;
 mod load;
+pub mod served;
 mod spectrum;
 pub mod text;
 

@@ -129,6 +129,17 @@ impl Memory {
         self.give(buffer);
     }
 
+    /// Copies what fits of `buffer` to the slot's scratch and gives its length.
+    #[inline]
+    pub(super) fn copy_to_scratch(&mut self, buffer: u16, slot: u32) -> usize {
+        let buffer = usize::from(buffer);
+        let held = self.held.get(buffer).map_or(0, |&length| length as usize);
+        let length = held.min(self.scratch_bytes);
+        let from = &self.receive[buffer * self.receive_bytes..][..length];
+        self.scratch[slot as usize * self.scratch_bytes..][..length].copy_from_slice(from);
+        length
+    }
+
     pub(super) fn template(&self, template: u16) -> (*const u8, u32) {
         let bytes = &self.templates[usize::from(template)];
         (bytes.as_ptr(), bytes.len() as u32)

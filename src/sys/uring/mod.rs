@@ -216,6 +216,13 @@ impl Uring {
         self.send(slot, bytes, length, user_data, Flags::empty());
     }
 
+    /// Sends the first `length` bytes of the slot's scratch and completes in any case.
+    #[inline]
+    pub fn send_scratch_told(&mut self, slot: u32, length: usize, user_data: u64) {
+        let (bytes, room) = self.memory.scratch_address(slot);
+        self.send(slot, bytes, room.min(length as u32), user_data, Flags::empty());
+    }
+
     /// Sends the first `length` bytes of the slot's scratch; completes only if it fails.
     #[inline]
     pub fn send_scratch(&mut self, slot: u32, length: usize, user_data: u64) {
@@ -263,6 +270,13 @@ impl Uring {
     pub fn cancel(&mut self, slot: u32, user_data: u64) {
         let all = CancelBuilder::fd(Fixed(slot)).all();
         let entry = opcode::AsyncCancel2::new(all).build();
+        self.push(entry.flags(Flags::SKIP_SUCCESS), user_data);
+    }
+
+    /// Says on `slot` that nothing more will be sent; completes only if it fails. The kernel gives
+    /// this one to a thread of its own: for the rare, not for each connection.
+    pub fn finish_sending(&mut self, slot: u32, user_data: u64) {
+        let entry = opcode::Shutdown::new(Fixed(slot), libc::SHUT_WR).build();
         self.push(entry.flags(Flags::SKIP_SUCCESS), user_data);
     }
 
@@ -379,6 +393,12 @@ impl Uring {
     #[inline]
     pub fn bytes(&self, buffer: u16) -> &[u8] {
         self.memory.held(buffer)
+    }
+
+    /// Copies the bytes of a reaped receive to the slot's scratch and gives their number.
+    #[inline]
+    pub fn copy_to_scratch(&mut self, buffer: u16, slot: u32) -> usize {
+        self.memory.copy_to_scratch(buffer, slot)
     }
 
     /// Gives a receive buffer back to the kernel.

@@ -150,8 +150,8 @@ impl Request<'_> {
     }
 }
 
-/// The head of a response whose body has `body_bytes`; `keep` says so to a client of either
-/// version.
+/// The head of a response whose body is `body_bytes` of plain text; `keep` says so to a client of
+/// either version.
 ///
 /// # Panics
 /// `status` is not in 200 to 999.
@@ -162,18 +162,19 @@ pub fn response_head(status: u16, body_bytes: u64, keep: bool) -> Vec<u8> {
         204 => "No Content",
         400 => "Bad Request",
         404 => "Not Found",
+        431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         503 => "Service Unavailable",
         _ => "",
     };
     let connection = if keep { "keep-alive" } else { "close" };
     // A 204 may not say a length (RFC 9110, 8.6).
-    let length = match status {
+    let content = match status {
         204 => String::new(),
-        _ => format!("Content-Length: {body_bytes}\r\n"),
+        _ => format!("Content-Type: text/plain\r\nContent-Length: {body_bytes}\r\n"),
     };
     format!(
-        "HTTP/1.1 {status} {reason}\r\nServer: {USER_AGENT}\r\n{length}\
+        "HTTP/1.1 {status} {reason}\r\nServer: {USER_AGENT}\r\n{content}\
          Connection: {connection}\r\n\r\n"
     )
     .into_bytes()
