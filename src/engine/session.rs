@@ -68,7 +68,12 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             }
             let Some(due) = self.schedule.take() else { return false };
             let ready_at = due.intended_at.max(self.conns[slot as usize].since);
-            if ready_at > due.intended_at && due.phase == Phase::Measure {
+            let met_cap = ready_at > due.intended_at;
+            if met_cap && self.plan.on_cap == OnCap::Drop {
+                self.turn_away(due, Outcome::Dropped, now);
+                return true;
+            }
+            if met_cap && due.phase == Phase::Measure {
                 self.tally.sessions_deferred += 1;
             }
             self.start(slot, due, ready_at, now);
