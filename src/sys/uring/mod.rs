@@ -399,7 +399,11 @@ impl Uring {
 
 impl Drop for Uring {
     fn drop(&mut self) {
-        let idle = setup::cancel_all(&self.ring.0);
+        let ring = self.ring.0.as_raw_fd();
+        let idle = setup::cancel_all(ring);
+        if let Some(index) = self.registered {
+            setup::unregister_ring(ring, index);
+        }
         // SAFETY: dropped once, here, and not used after.
         unsafe { ManuallyDrop::drop(&mut self.ring) };
         if idle {
