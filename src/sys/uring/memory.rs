@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::BufRingEntry;
-use memmap2::MmapMut;
+use memmap2::{MmapMut, MmapOptions};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
 use super::setup::Setup;
@@ -57,7 +57,8 @@ impl Memory {
             templates: setup.templates.iter().map(|t| t.clone().into_boxed_slice()).collect(),
             scratch: vec![0; slots * setup.scratch_bytes].into_boxed_slice(),
             scratch_bytes: setup.scratch_bytes,
-            receive: MmapMut::map_anon(buffers * bytes)?,
+            // Populated: no fault when the first answers come.
+            receive: MmapOptions::new().len(buffers * bytes).populate().map_anon()?,
             receive_bytes: bytes,
             held: vec![WITH_KERNEL; buffers].into_boxed_slice(),
             ring: MmapMut::map_anon(buffers * size_of::<BufRingEntry>())?,
