@@ -326,11 +326,12 @@ impl Uring {
     fn enter(&mut self, want: u32, mut flags: u32, timeout: Option<Nanos>) -> Result<(), i32> {
         let queue = self.ring.0.submission();
         let (pushed, asleep) = (queue.len() as u32, queue.need_wakeup());
+        let overflown = queue.cq_overflow();
         drop(queue);
         if self.level.sqpoll {
             if asleep {
                 flags |= libc_enter::SQ_WAKEUP;
-            } else if want == 0 {
+            } else if want == 0 && !overflown {
                 return Ok(());
             }
         }
