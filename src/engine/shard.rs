@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::evidence::{Outcome, Phase, Request, Tally};
 use crate::log::Append;
 use crate::outcome::Series;
-use crate::plan::{Idle, Plan};
+use crate::plan::{Idle, OnCap, Plan};
 use crate::protocol::Protocol;
 use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, QueueCounters, QueueError, Wait};
 use crate::unit::{Instant, Nanos, Rate};
@@ -428,9 +428,10 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     /// How the queue may wait.
     #[inline]
     fn wait(&self, now: Instant) -> Wait {
-        let startable = !self.idle.is_empty()
-            && (self.schedule.backlog() > 0 || (self.closed_left > 0 && self.phase < Phase::Drain));
-        if startable {
+        let takes = !self.idle.is_empty();
+        let turns_away = self.plan.on_cap == OnCap::Drop || self.lacks_ports();
+        let closed = self.closed_left > 0 && self.phase < Phase::Drain;
+        if (self.schedule.backlog() > 0 && (takes || turns_away)) || (closed && takes) {
             return Wait::Poll;
         }
         if self.plan.rate == Rate::Max || self.phase == Phase::Drain {

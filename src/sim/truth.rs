@@ -142,6 +142,32 @@ fn the_cap_defers_or_drops_as_told() {
 }
 
 #[test]
+fn an_arrival_that_meets_the_cap_is_dropped_however_the_shard_waits() {
+    for (idle, service) in [
+        (Idle::Spin, Nanos::from_millis(20)),
+        (Idle::Sleep, Nanos::from_millis(20)),
+        (Idle::Spin, Nanos(200)),
+    ] {
+        let plan = Plan {
+            rate: Rate::per_second(300),
+            pattern: Pattern::Rush(Nanos::from_secs(1)),
+            concurrence: 10,
+            on_cap: OnCap::Drop,
+            idle,
+            ..sample::plan()
+        };
+        let run = simulate(&plan, Fixed(service));
+        assert_identities(&run);
+        let tally = &run.yielded.tally;
+        assert_eq!(
+            (tally.sessions_ok, tally.sessions_dropped, tally.sessions_deferred),
+            (10, 290, 0),
+            "{idle}, {service}"
+        );
+    }
+}
+
+#[test]
 fn what_waits_when_the_drain_ends_is_unserved_with_its_age() {
     let plan = Plan { concurrence: 1, timeout: Nanos::from_millis(100), ..sample::plan() };
     let run = simulate(&plan, Fixed(Nanos::from_millis(20)));
