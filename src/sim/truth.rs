@@ -168,6 +168,26 @@ fn an_arrival_that_meets_the_cap_is_dropped_however_the_shard_waits() {
 }
 
 #[test]
+fn a_target_that_goes_away_does_not_cost_the_ports() {
+    struct Gone;
+    impl super::Peer for Gone {
+        fn connect(&mut self, now: Instant) -> (Instant, i32) {
+            (now + Nanos::from_micros(10), if now < START { 0 } else { 111 })
+        }
+        fn request(&mut self, now: Instant) -> Vec<super::peer::Deed> {
+            vec![super::peer::Deed::Reset(now)]
+        }
+    }
+    let plan = Plan { concurrence: 4, timeout: Nanos::from_millis(50), ..sample::plan() };
+    let ports = PortPool::new(1, "10-29".parse().unwrap(), &[], Nanos::from_secs(60));
+    let run = simulate_with(&plan, Gone, ports, |_, _| {});
+    assert_identities(&run);
+    let tally = &run.yielded.tally;
+    assert_eq!(tally.outcome(Outcome::NoPort), 0, "{:?}", tally.outcomes);
+    assert_eq!(tally.outcome(Outcome::Unserved), 996);
+}
+
+#[test]
 fn what_waits_when_the_drain_ends_is_unserved_with_its_age() {
     let plan = Plan { concurrence: 1, timeout: Nanos::from_millis(100), ..sample::plan() };
     let run = simulate(&plan, Fixed(Nanos::from_millis(20)));
