@@ -343,7 +343,10 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         while let Some(slot) = self.ripe(&self.thinking, self.plan.think, now) {
             self.think_over(slot, now);
         }
-        while let Some(slot) = self.ripe(&self.retrying, super::connect::RETRY_AFTER, now) {
+        // Before the start each slot has one try, or a target out of reach would never be known.
+        while self.phase != Phase::Connect
+            && let Some(slot) = self.ripe(&self.retrying, super::connect::RETRY_AFTER, now)
+        {
             self.retrying.remove(&mut self.links, slot);
             self.open(slot, now);
         }

@@ -188,6 +188,25 @@ fn a_target_that_goes_away_does_not_cost_the_ports() {
 }
 
 #[test]
+fn a_target_that_never_answers_a_connect_is_given_up_after_one_timeout_each() {
+    struct Hole;
+    impl super::Peer for Hole {
+        fn connect(&mut self, _: Instant) -> (Instant, i32) {
+            (Instant::NEVER, 0)
+        }
+        fn request(&mut self, _: Instant) -> Vec<super::peer::Deed> {
+            vec![]
+        }
+    }
+    let plan =
+        Plan { concurrence: 300, timeout: Nanos::from_millis(100), ..sample::plan() };
+    let (ready_at, errors) = super::connect_only(&plan, Hole, Nanos::from_secs(5));
+    // 300 at 128 at a time are three rounds.
+    assert!(ready_at.is_some_and(|at| at < Instant(400_000_000)), "{ready_at:?}");
+    assert_eq!(errors, 300);
+}
+
+#[test]
 fn what_waits_when_the_drain_ends_is_unserved_with_its_age() {
     let plan = Plan { concurrence: 1, timeout: Nanos::from_millis(100), ..sample::plan() };
     let run = simulate(&plan, Fixed(Nanos::from_millis(20)));
