@@ -227,9 +227,10 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     pub(super) fn retire(&mut self, slot: u32, now: Instant) {
         let conn = &mut self.conns[slot as usize];
         let token = conn.token(slot);
-        if conn.receiving {
+        if conn.receiving || conn.sending || conn.state == State::Connecting {
             self.queue.push(Op::Cancel, token);
         }
+        conn.sending = false;
         self.queue.push(Op::Close, token);
         conn.generation += 1;
         conn.state = State::Vacant;
