@@ -253,11 +253,12 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             if tried {
                 self.live.ready.store(1, Ordering::Release);
             }
-            if self.control.stopped() != Stop::Run {
-                return Ok(None);
-            }
+            // The start first: a shard that misses it for a stop just after has no books to close.
             if let Some(start) = self.control.start_at() {
                 return Ok(Some(start));
+            }
+            if self.control.stopped() != Stop::Run {
+                return Ok(None);
             }
             // The clock has not started: waiting in the kernel disturbs nothing.
             let wait = Nanos::from_millis(if tried { 1 } else { 5 });
