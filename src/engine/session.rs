@@ -214,6 +214,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     #[inline]
     fn on_answer(&mut self, slot: u32, answer: Answer, surplus: bool, now: Instant) {
         let mut end = End::answered(answer);
+        // A request that is still going out would mix with the next.
+        end.reusable &= !self.conns[slot as usize].sending;
         if surplus {
             end.reusable = false;
             self.tally.count_error(self.phase, Step::Parse, Fault::Surplus as u16);
