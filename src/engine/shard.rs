@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::evidence::{Outcome, Phase, Request, Tally};
 use crate::log::Append;
 use crate::outcome::Series;
-use crate::plan::{Idle, Plan};
+use crate::plan::{Idle, OnCap, Plan};
 use crate::protocol::Protocol;
 use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, QueueCounters, QueueError, Wait};
 use crate::unit::{Instant, Nanos, Rate};
@@ -254,11 +254,12 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             if tried {
                 self.live.ready.store(1, Ordering::Release);
             }
-            if self.control.stopped() != Stop::Run {
-                return Ok(None);
-            }
+            // The start first: a shard that misses it for a stop just after has no books to close.
             if let Some(start) = self.control.start_at() {
                 return Ok(Some(start));
+            }
+            if self.control.stopped() != Stop::Run {
+                return Ok(None);
             }
             // The clock has not started: waiting in the kernel disturbs nothing.
             let wait = Nanos::from_millis(if tried { 1 } else { 5 });
@@ -344,7 +345,10 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         while let Some(slot) = self.ripe(&self.thinking, self.plan.think, now) {
             self.think_over(slot, now);
         }
-        while let Some(slot) = self.ripe(&self.retrying, RETRY_AFTER, now) {
+        // Before the start each slot has one try, or a target out of reach would never be known.
+        while self.phase != Phase::Connect
+            && let Some(slot) = self.ripe(&self.retrying, RETRY_AFTER, now)
+        {
             self.retrying.remove(&mut self.links, slot);
             self.open(slot, now);
         }
@@ -429,9 +433,10 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     /// How the queue may wait.
     #[inline]
     fn wait(&self, now: Instant) -> Wait {
-        let startable = !self.idle.is_empty()
-            && (self.schedule.backlog() > 0 || (self.closed_left > 0 && self.phase < Phase::Drain));
-        if startable {
+        let takes = !self.idle.is_empty();
+        let turns_away = self.plan.on_cap == OnCap::Drop || self.lacks_ports();
+        let closed = self.closed_left > 0 && self.phase < Phase::Drain;
+        if (self.schedule.backlog() > 0 && (takes || turns_away)) || (closed && takes) {
             return Wait::Poll;
         }
         if self.plan.rate == Rate::Max || self.phase == Phase::Drain {

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use io_uring::types::CancelBuilder;
 use io_uring::{Builder, IoUring, Probe, opcode};
 
 use super::libc_enter;
@@ -237,28 +236,41 @@ pub fn trial(slots: u32) -> Result<Level, SetupError> {
     super::Uring::open(&setup).map(|ring| ring.level())
 }
 
+/// `io_uring_rsrc_update` of the kernel's headers.
+#[repr(C)]
+struct RingUpdate {
+    offset: u32,
+    reserved: u32,
+    data: u64,
+}
+
 /// Registers the ring with its thread; `None` where the kernel (before 5.18) cannot.
 pub(super) fn register_ring(ring: i32) -> Option<u32> {
     const REGISTER_RING_FDS: libc::c_uint = 20;
-    #[repr(C)]
-    struct Update {
-        offset: u32,
-        reserved: u32,
-        data: u64,
-    }
-    let mut update = Update { offset: u32::MAX, reserved: 0, data: ring as u64 };
+    let mut update = RingUpdate { offset: u32::MAX, reserved: 0, data: ring as u64 };
+    let done = update_ring(ring, REGISTER_RING_FDS, &mut update);
+    (done == 1).then_some(update.offset)
+}
+
+/// Takes the ring out of its thread's table, which would keep it alive for as long as the thread.
+pub(super) fn unregister_ring(ring: i32, index: u32) {
+    const UNREGISTER_RING_FDS: libc::c_uint = 21;
+    let mut update = RingUpdate { offset: index, reserved: 0, data: 0 };
+    update_ring(ring, UNREGISTER_RING_FDS, &mut update);
+}
+
+fn update_ring(ring: i32, operation: libc::c_uint, update: &mut RingUpdate) -> libc::c_long {
     // SAFETY: `update` is laid out as `io_uring_rsrc_update`, one of it, and lives through the
-    // call, which writes the index into `offset`.
-    let done = unsafe {
+    // call, which writes an index into `offset`.
+    unsafe {
         libc::syscall(
             libc::SYS_io_uring_register,
             ring,
-            REGISTER_RING_FDS,
-            &raw mut update,
+            operation,
+            std::ptr::from_mut(update),
             1 as libc::c_uint,
         )
-    };
-    (done == 1).then_some(update.offset)
+    }
 }
 
 /// `io_uring_enter(2)`; the error is its number.
@@ -303,14 +315,43 @@ pub(super) fn enter(
 }
 
 /// Cancels all that is in flight and waits for it; false where that cannot be made sure of.
-pub(super) fn cancel_all(ring: &IoUring) -> bool {
+pub(super) fn cancel_all(ring: i32) -> bool {
+    const REGISTER_SYNC_CANCEL: libc::c_uint = 24;
+    const CANCEL_ALL: u32 = 1;
+    const CANCEL_ANY: u32 = 4;
     const ROUNDS_MAX: usize = 64;
+    #[repr(C)]
+    struct SyncCancel {
+        user_data: u64,
+        fd: i32,
+        flags: u32,
+        timeout: [i64; 2],
+        reserved: [u64; 4],
+    }
+    let mut all = SyncCancel {
+        user_data: 0,
+        fd: -1,
+        flags: CANCEL_ALL | CANCEL_ANY,
+        timeout: [1, 0],
+        reserved: [0; 4],
+    };
     for _ in 0..ROUNDS_MAX {
-        let timeout = io_uring::types::Timespec::new().sec(1);
-        let any = CancelBuilder::any().all();
-        match ring.submitter().register_sync_cancel(Some(timeout), any) {
-            Ok(()) => {}
-            Err(error) => return error.raw_os_error() == Some(libc::ENOENT),
+        // What was cancelled ends only when its thread enters.
+        let _ = enter(ring, 0, 0, libc_enter::GETEVENTS, None);
+        // SAFETY: `all` is laid out as `io_uring_sync_cancel_reg`, one of it, and lives through
+        // the call.
+        let found = unsafe {
+            libc::syscall(
+                libc::SYS_io_uring_register,
+                ring,
+                REGISTER_SYNC_CANCEL,
+                &raw mut all,
+                1 as libc::c_uint,
+            )
+        };
+        if found <= 0 {
+            let error = io::Error::last_os_error().raw_os_error();
+            return found == 0 || error == Some(libc::ENOENT);
         }
     }
     false
