@@ -435,8 +435,8 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     fn wait(&self, now: Instant) -> Wait {
         let takes = !self.idle.is_empty();
         let turns_away = self.plan.on_cap == OnCap::Drop || self.lacks_ports();
-        let closed = self.closed_left > 0 && self.phase < Phase::Drain;
-        if (self.schedule.backlog() > 0 && (takes || turns_away)) || (closed && takes) {
+        let backlog = self.schedule.backlog() > 0;
+        if (takes && self.is_closed_loop_on(now)) || (backlog && (takes || turns_away)) {
             return Wait::Poll;
         }
         if self.plan.rate == Rate::Max || self.phase == Phase::Drain {
