@@ -22,10 +22,11 @@ pub(super) const RETRY_AFTER: Nanos = Nanos::from_millis(10);
 
 /// Connections being opened at a time before the clock starts: no more than a listener's backlog
 /// is sure to hold.
-const OPENING_MAX: u32 = 128;
+pub(super) const OPENING_MAX: u32 = 128;
 
 const EADDRINUSE: i32 = 98;
 const EADDRNOTAVAIL: i32 = 99;
+const ECONNREFUSED: i32 = 111;
 
 impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// Opens slots before the start, as many at a time as is polite.
@@ -170,6 +171,12 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             State::Connecting => {
                 self.tally.count_error(self.phase, step, errno as u16);
                 self.awaiting.remove(&mut self.links, slot);
+                let endpoint = &mut self.conns[slot as usize].endpoint;
+                if errno == ECONNREFUSED
+                    && let Some(endpoint) = endpoint.take()
+                {
+                    self.ports.put_back(endpoint);
+                }
                 self.retire(slot, now);
                 self.retry(slot, now);
             }
@@ -220,9 +227,10 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     pub(super) fn retire(&mut self, slot: u32, now: Instant) {
         let conn = &mut self.conns[slot as usize];
         let token = conn.token(slot);
-        if conn.receiving {
+        if conn.receiving || conn.sending || conn.state == State::Connecting {
             self.queue.push(Op::Cancel, token);
         }
+        conn.sending = false;
         self.queue.push(Op::Close, token);
         conn.generation += 1;
         conn.state = State::Vacant;

@@ -68,8 +68,13 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             }
             let Some(due) = self.schedule.take() else { return false };
             let ready_at = due.intended_at.max(self.conns[slot as usize].since);
-            if ready_at > due.intended_at && due.phase == Phase::Measure {
-                self.tally.sessions_deferred += 1;
+            if ready_at > due.intended_at {
+                if self.plan.on_cap == OnCap::Drop {
+                    // It met the cap, though we only come to it now that there is room.
+                    self.turn_away(due, Outcome::Dropped, now);
+                    return true;
+                }
+                self.tally.sessions_deferred += u64::from(due.phase == Phase::Measure);
             }
             self.start(slot, due, ready_at, now);
             return true;
@@ -209,6 +214,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     #[inline]
     fn on_answer(&mut self, slot: u32, answer: Answer, surplus: bool, now: Instant) {
         let mut end = End::answered(answer);
+        // A request that is still going out would mix with the next.
+        end.reusable &= !self.conns[slot as usize].sending;
         if surplus {
             end.reusable = false;
             self.tally.count_error(self.phase, Step::Parse, Fault::Surplus as u16);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 
 use super::conn::{Conn, State};
+use super::connect::{OPENING_MAX, RETRY_AFTER};
 use super::control::{Control, Live, Stop};
 use super::list::{Links, List};
 use super::ports::PortPool;
@@ -13,7 +14,7 @@ use crate::clock::Clock;
 use crate::evidence::{Outcome, Phase, Request, Tally};
 use crate::log::Append;
 use crate::outcome::Series;
-use crate::plan::{Idle, Plan};
+use crate::plan::{Idle, OnCap, Plan};
 use crate::protocol::Protocol;
 use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, QueueCounters, QueueError, Wait};
 use crate::unit::{Instant, Nanos, Rate};
@@ -248,16 +249,17 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             self.reap(now);
             self.expire(now);
             self.open_more(now);
-            let tried = self.tried == self.slots() && self.opening == 0 && self.awaiting.is_empty();
+            let tried = self.has_tried_all();
             self.tell();
             if tried {
                 self.live.ready.store(1, Ordering::Release);
             }
-            if self.control.stopped() != Stop::Run {
-                return Ok(None);
-            }
+            // The start first: a shard that misses it for a stop just after has no books to close.
             if let Some(start) = self.control.start_at() {
                 return Ok(Some(start));
+            }
+            if self.control.stopped() != Stop::Run {
+                return Ok(None);
             }
             // The clock has not started: waiting in the kernel disturbs nothing.
             let wait = Nanos::from_millis(if tried { 1 } else { 5 });
@@ -343,7 +345,10 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         while let Some(slot) = self.ripe(&self.thinking, self.plan.think, now) {
             self.think_over(slot, now);
         }
-        while let Some(slot) = self.ripe(&self.retrying, super::connect::RETRY_AFTER, now) {
+        // Before the start each slot has one try, or a target out of reach would never be known.
+        while self.phase != Phase::Connect
+            && let Some(slot) = self.ripe(&self.retrying, RETRY_AFTER, now)
+        {
             self.retrying.remove(&mut self.links, slot);
             self.open(slot, now);
         }
@@ -428,9 +433,10 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     /// How the queue may wait.
     #[inline]
     fn wait(&self, now: Instant) -> Wait {
-        let startable = !self.idle.is_empty()
-            && (self.schedule.backlog() > 0 || (self.closed_left > 0 && self.phase < Phase::Drain));
-        if startable {
+        let takes = !self.idle.is_empty();
+        let turns_away = self.plan.on_cap == OnCap::Drop || self.lacks_ports();
+        let closed = self.closed_left > 0 && self.phase < Phase::Drain;
+        if (self.schedule.backlog() > 0 && (takes || turns_away)) || (closed && takes) {
             return Wait::Poll;
         }
         if self.plan.rate == Rate::Max || self.phase == Phase::Drain {
@@ -454,7 +460,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         let waits = [
             (&self.awaiting, self.plan.timeout),
             (&self.thinking, self.plan.think),
-            (&self.retrying, super::connect::RETRY_AFTER),
+            (&self.retrying, RETRY_AFTER),
         ];
         let ends = waits.iter().filter_map(|&(list, after)| {
             list.first().map(|slot| self.conns[slot as usize].since + after)
@@ -499,8 +505,11 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         done || given_up || self.control.stopped() == Stop::Abandon
     }
 
-    fn slots(&self) -> u32 {
-        self.conns.len() as u32
+    /// Whether every slot was tried, or so many in vain that the rest would be too.
+    fn has_tried_all(&self) -> bool {
+        let slots = self.conns.len() as u32;
+        let in_vain = self.idle.is_empty() && self.retrying.len() >= OPENING_MAX.min(slots);
+        in_vain || (self.tried == slots && self.opening == 0 && self.awaiting.is_empty())
     }
 
     /// Whether a session's worth of operations can be pushed.

@@ -89,9 +89,13 @@ impl Host {
 fn examine(command: &RunCommand, terminal: &Terminal) -> Result<(), CliError> {
     let plan = &command.plan;
     let need = log::disk_needed(plan);
-    if let Some(bytes) = need.filter(|bytes| bytes.0 >= DISK_WORTH_SAYING) {
-        let mib = bytes.0 >> 20;
-        terminal.notice(format_args!("the log {} will take {mib} MiB", command.out.display()));
+    let out = command.out.display();
+    match need {
+        Some(bytes) if bytes.0 < 1 << 20 => terminal.notice(format_args!("log {out}: below 1 MiB")),
+        Some(bytes) => {
+            terminal.notice(format_args!("log {out}: {} MiB", bytes.0.div_ceil(1 << 20)))
+        }
+        None => terminal.notice(format_args!("log {out}: 64 bytes for each request")),
     }
     let directory = match command.out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -106,9 +110,6 @@ fn examine(command: &RunCommand, terminal: &Terminal) -> Result<(), CliError> {
     let bad: Vec<String> = bad.map(ToString::to_string).collect();
     if bad.is_empty() { Ok(()) } else { Err(CliError::CannotRun(bad.join("; "))) }
 }
-
-/// A log below this is not worth a notice.
-const DISK_WORTH_SAYING: u64 = 64 << 20;
 
 /// What a ring of the plan's largest shard meets.
 pub(in crate::cli) fn trial(plan: &Plan) -> Result<String, String> {

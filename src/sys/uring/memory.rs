@@ -6,10 +6,10 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::BufRingEntry;
-use memmap2::MmapMut;
+use memmap2::{MmapMut, MmapOptions};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
-use super::setup::Setup;
+use super::setup::{SUBMISSIONS, Setup};
 
 /// Options of a source socket, set before it is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,9 @@ impl SourceOption {
     pub(super) const ALL: [Self; 2] = [Self::ReuseAddress, Self::LingerZero];
 }
 
+/// The kernel has this buffer: nobody else may look at it, nor give it back once more.
+const WITH_KERNEL: u32 = u32::MAX;
+
 #[derive(Debug)]
 pub(super) struct Memory {
     templates: Vec<Box<[u8]>>,
@@ -31,13 +34,15 @@ pub(super) struct Memory {
     scratch_bytes: usize,
     receive: MmapMut,
     receive_bytes: usize,
-    /// Bytes that the caller may read in each receive buffer; 0 while the kernel has it.
+    /// Bytes that the caller may read in each receive buffer; [`WITH_KERNEL`] while it may not.
     held: Box<[u32]>,
     ring: MmapMut,
     ring_tail: u16,
     sources: Vec<IpAddr>,
-    /// One per slot, since a submission thread may read it after we went on.
+    /// Used in turn, one per entry of the submission queue: an address is read when its entry is
+    /// taken, and no more entries than that can be pending.
     binds: Box<[SockaddrStorage]>,
+    binds_used: usize,
     peer: Box<SockaddrStorage>,
     no_peer: Box<libc::sockaddr>,
     one: Box<libc::c_int>,
@@ -54,13 +59,14 @@ impl Memory {
             templates: setup.templates.iter().map(|t| t.clone().into_boxed_slice()).collect(),
             scratch: vec![0; slots * setup.scratch_bytes].into_boxed_slice(),
             scratch_bytes: setup.scratch_bytes,
-            receive: MmapMut::map_anon(buffers * bytes)?,
+            receive: resident(buffers * bytes)?,
             receive_bytes: bytes,
-            held: vec![0; buffers].into_boxed_slice(),
-            ring: MmapMut::map_anon(buffers * size_of::<BufRingEntry>())?,
+            held: vec![WITH_KERNEL; buffers].into_boxed_slice(),
+            ring: resident(buffers * size_of::<BufRingEntry>())?,
             ring_tail: 0,
             sources: setup.sources.clone(),
-            binds: vec![any; slots].into_boxed_slice(),
+            binds: vec![any; SUBMISSIONS as usize].into_boxed_slice(),
+            binds_used: 0,
             peer: Box::new(SockaddrStorage::from(setup.peer)),
             no_peer: Box::new(libc::sockaddr {
                 sa_family: libc::AF_UNSPEC as libc::sa_family_t,
@@ -115,22 +121,32 @@ impl Memory {
     #[inline]
     pub(super) fn held(&self, buffer: u16) -> &[u8] {
         let buffer = usize::from(buffer);
-        let length = self.held.get(buffer).map_or(0, |&length| length as usize);
-        &self.receive[buffer * self.receive_bytes..][..length]
+        match self.held.get(buffer) {
+            None | Some(&WITH_KERNEL) => &[],
+            Some(&length) => &self.receive[buffer * self.receive_bytes..][..length as usize],
+        }
     }
 
     #[inline]
     pub(super) fn release(&mut self, buffer: u16) {
-        // The caller gives back only what it was given: a buffer of this ring.
-        self.held[usize::from(buffer)] = 0;
-        self.give(buffer);
+        // Given twice, the kernel would fill it while the caller reads it.
+        match self.held.get_mut(usize::from(buffer)) {
+            None | Some(&mut WITH_KERNEL) => {}
+            Some(held) => {
+                *held = WITH_KERNEL;
+                self.give(buffer);
+            }
+        }
     }
 
     /// Copies what fits of `buffer` to the slot's scratch and gives its length.
     #[inline]
     pub(super) fn copy_to_scratch(&mut self, buffer: u16, slot: u32) -> usize {
         let buffer = usize::from(buffer);
-        let held = self.held.get(buffer).map_or(0, |&length| length as usize);
+        let held = match self.held.get(buffer) {
+            None | Some(&WITH_KERNEL) => return 0,
+            Some(&held) => held as usize,
+        };
         let length = held.min(self.scratch_bytes);
         let from = &self.receive[buffer * self.receive_bytes..][..length];
         self.scratch[slot as usize * self.scratch_bytes..][..length].copy_from_slice(from);
@@ -163,14 +179,11 @@ impl Memory {
         &self.sources
     }
 
-    pub(super) fn bind_address(
-        &mut self,
-        slot: u32,
-        source: u16,
-        port: u16,
-    ) -> (*const libc::sockaddr, u32) {
+    pub(super) fn bind_address(&mut self, source: u16, port: u16) -> (*const libc::sockaddr, u32) {
         let address = SocketAddr::new(self.sources[usize::from(source)], port);
-        let stored = &mut self.binds[slot as usize];
+        let turn = self.binds_used % self.binds.len();
+        self.binds_used = self.binds_used.wrapping_add(1);
+        let stored = &mut self.binds[turn];
         *stored = SockaddrStorage::from(address);
         (stored.as_ptr(), stored.len())
     }
@@ -206,6 +219,11 @@ impl Memory {
         bind(&socket, SocketAddr::new(self.sources[usize::from(source)], port))?;
         Ok(socket)
     }
+}
+
+/// Memory whose pages are there: the measure phase is to fault on none of them.
+fn resident(bytes: usize) -> io::Result<MmapMut> {
+    MmapOptions::new().len(bytes).populate().map_anon()
 }
 
 fn plain_socket(family: i32) -> io::Result<OwnedFd> {

@@ -1,7 +1,7 @@
 //! The ring: pushes operations, submits them in batches, reaps completions.
 //!
 //! [`Uring`] owns every byte that the kernel may hold: request templates, scratch, receive
-//! buffers, socket addresses and option values live in [`memory::Memory`], are named by index,
+//! buffers, socket addresses and option values live in `memory::Memory`, are named by index,
 //! never move, and outlive the last operation. No caller sees a pointer, so none can free what
 //! the kernel still reads.
 //!
@@ -171,11 +171,13 @@ impl Uring {
             let set = opcode::SetSockOpt::new(Fixed(slot), level, name, value, length).build();
             self.push(set.flags(Flags::SKIP_SUCCESS), user_data[1]);
         }
-        let (address, length) = self.memory.bind_address(slot, source, port);
+        let (address, length) = self.memory.bind_address(source, port);
         self.push(opcode::Bind::new(Fixed(slot), address, length).build(), user_data[2]);
     }
 
     fn open_by_syscalls(&mut self, slot: u32, source: u16, port: u16, user_data: u64) {
+        // The slot's last socket may be about to close: that first, or it would hit the new one.
+        while !self.ring.0.submission().is_empty() && self.enter(0, 0, None).is_ok() {}
         let opened = self.memory.open_socket(self.family, source, port).and_then(|socket| {
             let fds = [socket.as_raw_fd()];
             self.ring.0.submitter().register_files_update(slot, &fds).map(drop)
@@ -330,17 +332,20 @@ impl Uring {
     /// # Errors
     /// As [`Uring::submit`].
     pub fn submit_and_wait(&mut self, want: u32, timeout: Nanos) -> Result<(), i32> {
+        // What set-up by plain syscalls has to tell is no completion that the kernel counts.
+        let want = if self.early.is_empty() { want } else { 0 };
         self.enter(want, libc_enter::GETEVENTS, Some(timeout))
     }
 
     fn enter(&mut self, want: u32, mut flags: u32, timeout: Option<Nanos>) -> Result<(), i32> {
         let queue = self.ring.0.submission();
         let (pushed, asleep) = (queue.len() as u32, queue.need_wakeup());
+        let overflown = queue.cq_overflow();
         drop(queue);
         if self.level.sqpoll {
             if asleep {
                 flags |= libc_enter::SQ_WAKEUP;
-            } else if want == 0 {
+            } else if want == 0 && !overflown {
                 return Ok(());
             }
         }
@@ -415,7 +420,11 @@ impl Uring {
 
 impl Drop for Uring {
     fn drop(&mut self) {
-        let idle = setup::cancel_all(&self.ring.0);
+        let ring = self.ring.0.as_raw_fd();
+        let idle = setup::cancel_all(ring);
+        if let Some(index) = self.registered {
+            setup::unregister_ring(ring, index);
+        }
         // SAFETY: dropped once, here, and not used after.
         unsafe { ManuallyDrop::drop(&mut self.ring) };
         if idle {

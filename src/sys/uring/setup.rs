@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsRawFd;
 
 use io_uring::{Builder, IoUring, Probe, opcode};
 
@@ -134,7 +133,7 @@ impl fmt::Display for SetupError {
 impl std::error::Error for SetupError {}
 
 /// Submission queue entries: more than a pass of the loop ever pushes.
-const SUBMISSIONS: u32 = 4096;
+pub(super) const SUBMISSIONS: u32 = 4096;
 /// Completion queue entries at most, the kernel's limit.
 const COMPLETIONS_MAX: u32 = 65_536;
 
@@ -237,28 +236,41 @@ pub fn trial(slots: u32) -> Result<Level, SetupError> {
     super::Uring::open(&setup).map(|ring| ring.level())
 }
 
+/// `io_uring_rsrc_update` of the kernel's headers.
+#[repr(C)]
+struct RingUpdate {
+    offset: u32,
+    reserved: u32,
+    data: u64,
+}
+
 /// Registers the ring with its thread; `None` where the kernel (before 5.18) cannot.
 pub(super) fn register_ring(ring: i32) -> Option<u32> {
     const REGISTER_RING_FDS: libc::c_uint = 20;
-    #[repr(C)]
-    struct Update {
-        offset: u32,
-        reserved: u32,
-        data: u64,
-    }
-    let mut update = Update { offset: u32::MAX, reserved: 0, data: ring as u64 };
+    let mut update = RingUpdate { offset: u32::MAX, reserved: 0, data: ring as u64 };
+    let done = update_ring(ring, REGISTER_RING_FDS, &mut update);
+    (done == 1).then_some(update.offset)
+}
+
+/// Takes the ring out of its thread's table, which would keep it alive for as long as the thread.
+pub(super) fn unregister_ring(ring: i32, index: u32) {
+    const UNREGISTER_RING_FDS: libc::c_uint = 21;
+    let mut update = RingUpdate { offset: index, reserved: 0, data: 0 };
+    update_ring(ring, UNREGISTER_RING_FDS, &mut update);
+}
+
+fn update_ring(ring: i32, operation: libc::c_uint, update: &mut RingUpdate) -> libc::c_long {
     // SAFETY: `update` is laid out as `io_uring_rsrc_update`, one of it, and lives through the
-    // call, which writes the index into `offset`.
-    let done = unsafe {
+    // call, which writes an index into `offset`.
+    unsafe {
         libc::syscall(
             libc::SYS_io_uring_register,
             ring,
-            REGISTER_RING_FDS,
-            &raw mut update,
+            operation,
+            std::ptr::from_mut(update),
             1 as libc::c_uint,
         )
-    };
-    (done == 1).then_some(update.offset)
+    }
 }
 
 /// `io_uring_enter(2)`; the error is its number.
@@ -303,11 +315,11 @@ pub(super) fn enter(
 }
 
 /// Cancels all that is in flight and waits for it; false where that cannot be made sure of.
-pub(super) fn cancel_all(ring: &IoUring) -> bool {
+pub(super) fn cancel_all(ring: i32) -> bool {
     const ROUNDS_MAX: usize = 64;
     let mut quiet_rounds = 0;
     for _ in 0..ROUNDS_MAX {
-        let found = match cancel_any(ring.as_raw_fd()) {
+        let found = match cancel_any(ring) {
             Ok(found) => found,
             Err(errno) => return errno == libc::ENOENT,
         };
@@ -319,7 +331,7 @@ pub(super) fn cancel_all(ring: &IoUring) -> bool {
         // Lets go what was cancelled: the kernel carries out as many as are waited for. Busy only
         // says that completions wait to be reaped, which nobody does any more.
         let second = Some(Nanos::from_secs(1));
-        let _ = enter(ring.as_raw_fd(), 0, found, libc_enter::GETEVENTS, second);
+        let _ = enter(ring, 0, found, libc_enter::GETEVENTS, second);
     }
     false
 }
@@ -333,7 +345,7 @@ fn cancel_any(ring: i32) -> Result<u32, i32> {
     #[derive(Default)]
     struct Cancel {
         user_data: u64,
-        descriptor: i32,
+        fd: i32,
         flags: u32,
         timeout: [i64; 2],
         reserved: [u64; 4],
