@@ -1,7 +1,7 @@
 //! The ring: pushes operations, submits them in batches, reaps completions.
 //!
 //! [`Uring`] owns every byte that the kernel may hold: request templates, scratch, receive
-//! buffers, socket addresses and option values live in [`memory::Memory`], are named by index,
+//! buffers, socket addresses and option values live in `memory::Memory`, are named by index,
 //! never move, and outlive the last operation. No caller sees a pointer, so none can free what
 //! the kernel still reads.
 //!

@@ -316,43 +316,51 @@ pub(super) fn enter(
 
 /// Cancels all that is in flight and waits for it; false where that cannot be made sure of.
 pub(super) fn cancel_all(ring: i32) -> bool {
-    const REGISTER_SYNC_CANCEL: libc::c_uint = 24;
-    const CANCEL_ALL: u32 = 1;
-    const CANCEL_ANY: u32 = 4;
     const ROUNDS_MAX: usize = 64;
+    let mut quiet_rounds = 0;
+    for _ in 0..ROUNDS_MAX {
+        let found = match cancel_any(ring) {
+            Ok(found) => found,
+            Err(errno) => return errno == libc::ENOENT,
+        };
+        quiet_rounds = if found == 0 { quiet_rounds + 1 } else { 0 };
+        // The kernel does not count those that it had to wait for: only twice nothing is nothing.
+        if quiet_rounds == 2 {
+            return true;
+        }
+        // Lets go what was cancelled: the kernel carries out as many as are waited for. Busy only
+        // says that completions wait to be reaped, which nobody does any more.
+        let second = Some(Nanos::from_secs(1));
+        let _ = enter(ring, 0, found, libc_enter::GETEVENTS, second);
+    }
+    false
+}
+
+/// Cancels all that is in flight, and gives how many were found; the error is its number. (The
+/// crate's own call keeps the count to itself.)
+fn cancel_any(ring: i32) -> Result<u32, i32> {
+    const REGISTER_SYNC_CANCEL: libc::c_uint = 24;
+    const CANCEL_ANY: u32 = 1 << 2;
     #[repr(C)]
-    struct SyncCancel {
+    #[derive(Default)]
+    struct Cancel {
         user_data: u64,
         fd: i32,
         flags: u32,
         timeout: [i64; 2],
         reserved: [u64; 4],
     }
-    let mut all = SyncCancel {
-        user_data: 0,
-        fd: -1,
-        flags: CANCEL_ALL | CANCEL_ANY,
-        timeout: [1, 0],
-        reserved: [0; 4],
+    let cancel = Cancel { flags: CANCEL_ANY, timeout: [1, 0], ..Cancel::default() };
+    // SAFETY: `cancel` is laid out as `io_uring_sync_cancel_reg`, one of it, and lives through
+    // the call, which only reads it.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_register,
+            ring,
+            REGISTER_SYNC_CANCEL,
+            &raw const cancel,
+            1 as libc::c_uint,
+        )
     };
-    for _ in 0..ROUNDS_MAX {
-        // What was cancelled ends only when its thread enters.
-        let _ = enter(ring, 0, 0, libc_enter::GETEVENTS, None);
-        // SAFETY: `all` is laid out as `io_uring_sync_cancel_reg`, one of it, and lives through
-        // the call.
-        let found = unsafe {
-            libc::syscall(
-                libc::SYS_io_uring_register,
-                ring,
-                REGISTER_SYNC_CANCEL,
-                &raw mut all,
-                1 as libc::c_uint,
-            )
-        };
-        if found <= 0 {
-            let error = io::Error::last_os_error().raw_os_error();
-            return found == 0 || error == Some(libc::ENOENT);
-        }
-    }
-    false
+    u32::try_from(done).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
 }
