@@ -33,7 +33,7 @@ impl DoctorCommand {
 /// Examines the machine and prints what it finds.
 pub(super) fn execute(command: &DoctorCommand, terminal: &Terminal) -> Exit {
     let _ = resource::raise_file_limit();
-    let need = log::disk_needed(&command.plan).map_or(0, |bytes| bytes.0);
+    let need = log::disk_needed(&command.plan).map(|bytes| bytes.0);
     let diagnosis = doctor::examine(&Case {
         plan: Some(&command.plan),
         ring: trial(&command.plan),

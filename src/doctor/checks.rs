@@ -135,19 +135,22 @@ pub(super) fn hypervisor(facts: &Facts) -> Finding {
     }
 }
 
-pub(super) fn disk(facts: &Facts, directory: &Path, need: u64) -> Finding {
+pub(super) fn disk(facts: &Facts, directory: &Path, need: Option<u64>) -> Finding {
     const NAME: &str = "disk";
     let place = directory.display();
     let mib = |bytes: u64| format!("{} MiB", bytes.div_ceil(1 << 20));
     let elsewhere = "-o to another disk, --log 1/N or --log none";
-    match facts.disk_free {
-        None => Finding::bad(NAME, format!("{place} is not to be written to"), elsewhere),
-        Some(free) if free < need => Finding::bad(
+    match (facts.disk_free, need) {
+        (None, _) => Finding::bad(NAME, format!("{place} is not to be written to"), elsewhere),
+        (Some(free), None) => {
+            Finding::good(NAME, format!("{} for 64 bytes a request in {place}", mib(free)))
+        }
+        (Some(free), Some(need)) if free < need => Finding::bad(
             NAME,
             format!("the log may take {}, {place} has {}", mib(need), mib(free)),
             elsewhere,
         ),
-        Some(free) => Finding::good(
+        (Some(free), Some(need)) => Finding::good(
             NAME,
             format!("the log takes {} at most, {place} has {}", mib(need), mib(free)),
         ),
@@ -235,8 +238,11 @@ mod tests {
     #[test]
     fn a_log_needs_room() {
         let place = Path::new("/data");
-        check(&disk(&facts(), place, 10 << 20), State::Good, "10 MiB at most, /data has 10 MiB");
-        check(&disk(&facts(), place, (10 << 20) + 1), State::Bad, "may take 11 MiB");
-        check(&disk(&Facts::default(), place, 1), State::Bad, "/data is not to be written");
+        let check =
+            |facts: &Facts, need, state, said| check(&disk(facts, place, need), state, said);
+        check(&facts(), Some(10 << 20), State::Good, "10 MiB at most, /data has 10 MiB");
+        check(&facts(), Some((10 << 20) + 1), State::Bad, "may take 11 MiB");
+        check(&facts(), None, State::Good, "10 MiB for 64 bytes a request in /data");
+        check(&Facts::default(), Some(1), State::Bad, "/data is not to be written");
     }
 }

@@ -96,8 +96,9 @@ pub struct Case<'a> {
     pub plan: Option<&'a Plan>,
     /// What a trial of the ring gave: the step of its ladder, or its message with the cure.
     pub ring: Result<String, String>,
-    /// The directory that the log goes to, and the bytes that it will take.
-    pub log: Option<(&'a Path, u64)>,
+    /// The directory that the log goes to, and the bytes that it will take; `None` where a closed
+    /// loop decides that.
+    pub log: Option<(&'a Path, Option<u64>)>,
 }
 
 /// Looks at this machine. Takes some ms, more where very many TCP sockets are open.
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn a_case_without_a_ring_is_bad_and_everything_else_is_still_said() {
         let plan = plan();
-        let log = Some((Path::new("/proc/self"), 0));
+        let log = Some((Path::new("/proc/self"), Some(0)));
         let case = Case { plan: Some(&plan), ring: Err("switched off: switch it on".into()), log };
         let diagnosis = examine(&case);
         assert_eq!(diagnosis.worst(), State::Bad);

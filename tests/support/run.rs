@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use super::{Folder, wait_for};
 
+const ONRUSH: &str = env!("CARGO_BIN_EXE_onrush");
+
 /// Longer than any run of the tests may take. Only ends what hangs.
 const HANG: Duration = Duration::from_secs(60);
 
@@ -36,26 +38,35 @@ impl Run {
     /// Starts `onrush run ARGS --format json`, with the log in a private folder. Waits for other
     /// runs to end first: two at a time would spoil each other.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let folder = Folder::new();
-        let log = folder.join("run.data");
-        let mut full = vec!["run", "--format", "json", "-o", log.to_str().unwrap()];
-        full.extend(args);
-        Self::spawn(&full, folder)
+        Self::logged(Path::new(ONRUSH), &["run"], args)
+    }
+
+    /// Starts the example `name`, whose words are those of `run`, in the same way.
+    pub(crate) fn example(name: &str, args: &[&str]) -> Self {
+        Self::logged(&path_of_example(name), &[], args)
     }
 
     /// Starts `onrush ARGS`, nothing added.
     pub(crate) fn bare(args: &[&str]) -> Self {
-        Self::spawn(args, Folder::new())
+        Self::spawn(Path::new(ONRUSH), args, Folder::new())
     }
 
-    fn spawn(args: &[&str], folder: Folder) -> Self {
+    fn logged(program: &Path, first: &[&str], args: &[&str]) -> Self {
+        let folder = Folder::new();
+        let log = folder.join("run.data");
+        let output = ["--format", "json", "-o", log.to_str().unwrap()];
+        Self::spawn(program, &[first, &output[..], args].concat(), folder)
+    }
+
+    fn spawn(program: &Path, args: &[&str], folder: Folder) -> Self {
         let alone = alone();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_onrush"));
+        let mut command = Command::new(program);
         command.args(args).current_dir(folder.path()).stdin(Stdio::null());
         command.stdout(File::create(folder.join("stdout")).unwrap());
         command.stderr(File::create(folder.join("stderr")).unwrap());
         let child = command.spawn().unwrap();
-        Self { child, folder, command: format!("onrush {}", args.join(" ")), _alone: alone }
+        let name = program.file_name().unwrap().display();
+        Self { child, folder, command: format!("{name} {}", args.join(" ")), _alone: alone }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -118,6 +129,16 @@ impl Ended {
 /// `onrush report --format json` of a log.
 pub(crate) fn report(log: &Path) -> Ended {
     Run::bare(&["report", "--format", "json", log.to_str().unwrap()]).ended()
+}
+
+/// Cargo puts examples beside the folder that this test is in, and builds them with `cargo test`,
+/// though not with `cargo test --test NAME`.
+fn path_of_example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    let built = path.is_file();
+    assert!(built, "{} is missing: cargo build --example {name} makes it", path.display());
+    path
 }
 
 fn alone() -> Flock<File> {

@@ -104,7 +104,7 @@ fn examine(command: &RunCommand, terminal: &Terminal) -> Result<(), CliError> {
     let diagnosis = doctor::examine(&Case {
         plan: Some(plan),
         ring: trial(plan),
-        log: Some((directory, need.map_or(0, |bytes| bytes.0))),
+        log: Some((directory, need.map(|bytes| bytes.0))),
     });
     let bad = diagnosis.findings.iter().filter(|finding| finding.state == State::Bad);
     let bad: Vec<String> = bad.map(ToString::to_string).collect();
