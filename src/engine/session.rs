@@ -2,7 +2,7 @@
 
 use super::conn::{Conn, Session, State};
 use super::schedule::Due;
-use super::shard::Shard;
+use super::shard::{BATCH, Shard};
 use crate::clock::Clock;
 use crate::evidence::{Outcome, Phase, Request, Step};
 use crate::log::Append;
@@ -91,10 +91,13 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         true
     }
 
-    /// Closed loop: a session for every idle connection.
+    /// Closed loop: a session for every idle connection, as many as share a stamp.
     #[inline]
     pub(super) fn start_closed(&mut self, now: Instant) {
-        while self.is_closed_loop_on(now) && self.has_room() {
+        for _ in 0..BATCH {
+            if !self.is_closed_loop_on(now) || !self.has_room() {
+                break;
+            }
             let Some(slot) = self.idle.first() else { break };
             if self.phase == Phase::Measure {
                 self.closed_left -= 1;
@@ -252,8 +255,12 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
 
     #[cold]
     fn on_unasked(&mut self, slot: u32, now: Instant) {
-        if self.conns[slot as usize].state == State::Idle {
-            self.spoil_idle(slot, now);
+        match self.conns[slot as usize].state {
+            State::Idle => self.spoil_idle(slot, now),
+            State::Thinking => {
+                self.tally.count_error(self.phase, Step::Parse, Fault::Surplus as u16);
+            }
+            _ => {}
         }
     }
 
@@ -298,6 +305,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         let conn = &mut self.conns[slot as usize];
         let last = end.outcome != Outcome::Ok || conn.session.request + 1 >= self.plan.requests;
         let request = request_of(slot, conn, end, last, now);
+        conn.answered |= end.status != 0 || end.outcome == Outcome::Ok;
         if end.outcome == Outcome::Ok && !conn.served {
             conn.served = true;
             self.tally.connections_served += 1;

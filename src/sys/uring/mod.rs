@@ -12,6 +12,7 @@
 mod memory;
 mod setup;
 
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
@@ -45,6 +46,10 @@ pub struct Uring {
     early: Vec<Completion>,
     enters: u64,
     overflows: u64,
+    /// What broke the ring while an operation was pushed; told at the next submit.
+    failure: Option<i32>,
+    /// SINGLE_ISSUER and the registered index bind a ring to the thread that made it.
+    _of_its_thread: PhantomData<*const ()>,
 }
 
 struct Ring(IoUring);
@@ -86,6 +91,8 @@ impl Uring {
             early: Vec::with_capacity(setup.slots as usize),
             enters: 0,
             overflows: 0,
+            failure: None,
+            _of_its_thread: PhantomData,
         };
         uring.register(setup)?;
         Ok(uring)
@@ -145,8 +152,8 @@ impl Uring {
 
     #[cold]
     fn push_slowly(&mut self, entry: &Entry) {
-        loop {
-            let _ = self.enter(0, 0, None);
+        while self.failure.is_none() {
+            self.failure = self.enter(0, 0, None).err();
             // SAFETY: as in `push`.
             if unsafe { self.ring.0.submission().push(entry) }.is_ok() {
                 return;
@@ -318,6 +325,9 @@ impl Uring {
     /// The kernel's error number, where it is not one of those that pass by themselves.
     #[inline]
     pub fn submit(&mut self) -> Result<(), i32> {
+        if let Some(errno) = self.failure {
+            return Err(errno);
+        }
         let queue = self.ring.0.submission();
         let (pushed, work) = (queue.len(), queue.taskrun() || queue.cq_overflow());
         drop(queue);
@@ -332,6 +342,9 @@ impl Uring {
     /// # Errors
     /// As [`Uring::submit`].
     pub fn submit_and_wait(&mut self, want: u32, timeout: Nanos) -> Result<(), i32> {
+        if let Some(errno) = self.failure {
+            return Err(errno);
+        }
         // What set-up by plain syscalls has to tell is no completion that the kernel counts.
         let want = if self.early.is_empty() { want } else { 0 };
         self.enter(want, libc_enter::GETEVENTS, Some(timeout))
