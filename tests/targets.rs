@@ -353,7 +353,8 @@ fn an_address_in_use_is_told_by_one_shard_and_by_several() {
 /// `onrush serve` as a process, and the address that it says on stderr.
 fn process(options: &[&str]) -> (Child, SocketAddr) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_onrush"))
-        .args(["serve", "http", "--listen", "127.0.0.1:0"])
+        // Should the test fail, it ends by itself.
+        .args(["serve", "http", "--listen", "127.0.0.1:0", "--duration", "20s"])
         .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -43,6 +43,10 @@ pub(super) struct Conn<S> {
     pub(super) connected: bool,
     /// A request was answered on this slot.
     pub(super) served: bool,
+    /// A request was answered on this connection.
+    pub(super) answered: bool,
+    /// Its one try before the start has come to an end.
+    pub(super) settled: bool,
     /// When it entered the list that it is on.
     pub(super) since: Instant,
     pub(super) session: Session,
@@ -100,6 +104,8 @@ impl<S> Conn<S> {
             sending: false,
             connected: false,
             served: false,
+            answered: false,
+            settled: false,
             since: Instant::ZERO,
             session: Session::new(0, Phase::Connect, Instant::ZERO, Instant::ZERO),
         }

@@ -26,6 +26,7 @@ pub(super) const OPENING_MAX: u32 = 128;
 
 const EADDRINUSE: i32 = 98;
 const EADDRNOTAVAIL: i32 = 99;
+const ECONNREFUSED: i32 = 111;
 
 impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// Opens slots before the start, as many at a time as is polite.
@@ -47,11 +48,12 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         conn.speech = speech;
         conn.receiving = false;
         conn.connected = false;
+        conn.answered = false;
         conn.since = now;
         let Some(endpoint) = self.ports.take(now) else {
             conn.state = State::Starved;
             self.starved.push_back(&mut self.links, slot);
-            return;
+            return self.settle(slot);
         };
         conn.endpoint = Some(endpoint);
         conn.state = State::Opening;
@@ -62,7 +64,9 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
 
     /// Opens slots that wait for a port, as far as ports came free.
     pub(super) fn feed(&mut self, now: Instant) {
-        while let Some(slot) = self.starved.first() {
+        while self.has_room()
+            && let Some(slot) = self.starved.first()
+        {
             self.starved.remove(&mut self.links, slot);
             self.open(slot, now);
             if self.conns[slot as usize].state == State::Starved {
@@ -118,6 +122,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     }
 
     fn retry(&mut self, slot: u32, now: Instant) {
+        self.settle(slot);
         let conn = &mut self.conns[slot as usize];
         conn.state = State::Retrying;
         conn.since = now;
@@ -155,8 +160,17 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         self.queue.push(op, conn.token(slot));
     }
 
+    /// The slot's one try before the start has come to an end, well or not.
+    #[inline]
+    fn settle(&mut self, slot: u32) {
+        let conn = &mut self.conns[slot as usize];
+        self.settled += u32::from(!conn.settled);
+        conn.settled = true;
+    }
+
     #[inline]
     pub(super) fn make_idle(&mut self, slot: u32, now: Instant) {
+        self.settle(slot);
         let conn = &mut self.conns[slot as usize];
         conn.state = State::Idle;
         conn.since = now;
@@ -170,6 +184,12 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             State::Connecting => {
                 self.tally.count_error(self.phase, step, errno as u16);
                 self.awaiting.remove(&mut self.links, slot);
+                let endpoint = &mut self.conns[slot as usize].endpoint;
+                if errno == ECONNREFUSED
+                    && let Some(endpoint) = endpoint.take()
+                {
+                    self.ports.put_back(endpoint);
+                }
                 self.retire(slot, now);
                 self.retry(slot, now);
             }
@@ -188,13 +208,16 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         self.lose(slot, Step::Parse, 0, now);
     }
 
-    /// Closes the connection of a slot that is on no list, and opens it again at once.
+    /// Closes the connection of a slot that is on no list, and opens it again at once; after a
+    /// while only where it never served, or a server that accepts and closes would make us do
+    /// nothing else.
     pub(super) fn reopen(&mut self, slot: u32, now: Instant) {
         if !self.plan.fresh {
             self.tally.connections_reopened += 1;
         }
+        let answered = self.conns[slot as usize].answered;
         self.retire(slot, now);
-        self.open(slot, now);
+        if answered { self.open(slot, now) } else { self.retry(slot, now) }
     }
 
     /// Ends a fresh session's connection as the plan says, and makes the slot ready for the next.
@@ -220,9 +243,10 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     pub(super) fn retire(&mut self, slot: u32, now: Instant) {
         let conn = &mut self.conns[slot as usize];
         let token = conn.token(slot);
-        if conn.receiving {
+        if conn.receiving || conn.sending || conn.state == State::Connecting {
             self.queue.push(Op::Cancel, token);
         }
+        conn.sending = false;
         self.queue.push(Op::Close, token);
         conn.generation += 1;
         conn.state = State::Vacant;

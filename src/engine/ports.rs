@@ -81,6 +81,11 @@ impl PortPool {
         self.free.push_back((endpoint, now + self.hold));
     }
 
+    /// Gives a pair back that a refused connection leaves as it was: it need not rest.
+    pub fn put_back(&mut self, endpoint: Endpoint) {
+        self.free.push_front((endpoint, Instant::ZERO));
+    }
+
     /// Keeps a pair out for good, since something else holds it.
     pub fn set_aside(&mut self, _endpoint: Endpoint) {
         self.set_aside += 1;

@@ -2,7 +2,7 @@
 
 use super::conn::{Conn, Session, State};
 use super::schedule::Due;
-use super::shard::Shard;
+use super::shard::{BATCH, Shard};
 use crate::clock::Clock;
 use crate::evidence::{Outcome, Phase, Request, Step};
 use crate::log::Append;
@@ -68,13 +68,13 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             }
             let Some(due) = self.schedule.take() else { return false };
             let ready_at = due.intended_at.max(self.conns[slot as usize].since);
-            let met_cap = ready_at > due.intended_at;
-            if met_cap && self.plan.on_cap == OnCap::Drop {
-                self.turn_away(due, Outcome::Dropped, now);
-                return true;
-            }
-            if met_cap && due.phase == Phase::Measure {
-                self.tally.sessions_deferred += 1;
+            if ready_at > due.intended_at {
+                if self.plan.on_cap == OnCap::Drop {
+                    // It met the cap, though we only come to it now that there is room.
+                    self.turn_away(due, Outcome::Dropped, now);
+                    return true;
+                }
+                self.tally.sessions_deferred += u64::from(due.phase == Phase::Measure);
             }
             self.start(slot, due, ready_at, now);
             return true;
@@ -91,10 +91,13 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         true
     }
 
-    /// Closed loop: a session for every idle connection.
+    /// Closed loop: a session for every idle connection, as many as share a stamp.
     #[inline]
     pub(super) fn start_closed(&mut self, now: Instant) {
-        while self.is_closed_loop_on(now) && self.has_room() {
+        for _ in 0..BATCH {
+            if !self.is_closed_loop_on(now) || !self.has_room() {
+                break;
+            }
             let Some(slot) = self.idle.first() else { break };
             if self.phase == Phase::Measure {
                 self.closed_left -= 1;
@@ -214,6 +217,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     #[inline]
     fn on_answer(&mut self, slot: u32, answer: Answer, surplus: bool, now: Instant) {
         let mut end = End::answered(answer);
+        // A request that is still going out would mix with the next.
+        end.reusable &= !self.conns[slot as usize].sending;
         if surplus {
             end.reusable = false;
             self.tally.count_error(self.phase, Step::Parse, Fault::Surplus as u16);
@@ -250,8 +255,12 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
 
     #[cold]
     fn on_unasked(&mut self, slot: u32, now: Instant) {
-        if self.conns[slot as usize].state == State::Idle {
-            self.spoil_idle(slot, now);
+        match self.conns[slot as usize].state {
+            State::Idle => self.spoil_idle(slot, now),
+            State::Thinking => {
+                self.tally.count_error(self.phase, Step::Parse, Fault::Surplus as u16);
+            }
+            _ => {}
         }
     }
 
@@ -296,6 +305,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         let conn = &mut self.conns[slot as usize];
         let last = end.outcome != Outcome::Ok || conn.session.request + 1 >= self.plan.requests;
         let request = request_of(slot, conn, end, last, now);
+        conn.answered |= end.status != 0 || end.outcome == Outcome::Ok;
         if end.outcome == Outcome::Ok && !conn.served {
             conn.served = true;
             self.tally.connections_served += 1;

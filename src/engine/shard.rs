@@ -14,13 +14,13 @@ use crate::clock::Clock;
 use crate::evidence::{Outcome, Phase, Request, Tally};
 use crate::log::Append;
 use crate::outcome::Series;
-use crate::plan::{Idle, Plan};
+use crate::plan::{Idle, OnCap, Plan};
 use crate::protocol::Protocol;
 use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, QueueCounters, QueueError, Wait};
 use crate::unit::{Instant, Nanos, Rate};
 
 /// Completions handled per look at the clock.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 
 /// Sessions started per look at the clock, so that `sent_at` is not older than a few of them
 /// take: a kept one costs the kernel some 3 us, a fresh one some 30.
@@ -71,6 +71,8 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
     pub(super) starved: List,
     /// Slots that were opened, or tried, before the start.
     pub(super) tried: u32,
+    /// Slots whose one try before the start has come to an end.
+    pub(super) settled: u32,
     /// Slots whose socket is being made.
     pub(super) opening: u32,
     pub(super) schedule: Schedule,
@@ -198,6 +200,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             retrying: List::new(),
             starved: List::new(),
             tried: 0,
+            settled: 0,
             opening: 0,
             schedule: Schedule::new(plan, index, Instant::ZERO),
             closed_left,
@@ -254,11 +257,12 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             if tried {
                 self.live.ready.store(1, Ordering::Release);
             }
-            if self.control.stopped() != Stop::Run {
-                return Ok(None);
-            }
+            // The start first: a shard that misses it for a stop just after has no books to close.
             if let Some(start) = self.control.start_at() {
                 return Ok(Some(start));
+            }
+            if self.control.stopped() != Stop::Run {
+                return Ok(None);
             }
             // The clock has not started: waiting in the kernel disturbs nothing.
             let wait = Nanos::from_millis(if tried { 1 } else { 5 });
@@ -344,7 +348,11 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         while let Some(slot) = self.ripe(&self.thinking, self.plan.think, now) {
             self.think_over(slot, now);
         }
-        while let Some(slot) = self.ripe(&self.retrying, RETRY_AFTER, now) {
+        // Before the start each slot has one try, or a target out of reach would never be known.
+        while self.phase != Phase::Connect
+            && self.has_room()
+            && let Some(slot) = self.ripe(&self.retrying, RETRY_AFTER, now)
+        {
             self.retrying.remove(&mut self.links, slot);
             self.open(slot, now);
         }
@@ -402,6 +410,12 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
 
     #[cold]
     fn end_measure(&mut self, now: Instant, edges: &mut impl Edges) {
+        if self.phase != Phase::Measure {
+            // Stopped before it began: it is empty, but it has two edges.
+            self.before = self.queue.counters();
+            self.passes = 0;
+            edges.begin();
+        }
         self.phase = Phase::Drain;
         self.ended_at = now.min(self.end_at);
         self.tally.backlog_end = self.schedule.backlog();
@@ -429,9 +443,10 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     /// How the queue may wait.
     #[inline]
     fn wait(&self, now: Instant) -> Wait {
-        let startable = !self.idle.is_empty()
-            && (self.schedule.backlog() > 0 || (self.closed_left > 0 && self.phase < Phase::Drain));
-        if startable {
+        let takes = !self.idle.is_empty();
+        let turns_away = self.plan.on_cap == OnCap::Drop || self.lacks_ports();
+        let backlog = self.schedule.backlog() > 0;
+        if (takes && self.is_closed_loop_on(now)) || (backlog && (takes || turns_away)) {
             return Wait::Poll;
         }
         if self.plan.rate == Rate::Max || self.phase == Phase::Drain {
@@ -504,7 +519,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     fn has_tried_all(&self) -> bool {
         let slots = self.conns.len() as u32;
         let in_vain = self.idle.is_empty() && self.retrying.len() >= OPENING_MAX.min(slots);
-        in_vain || (self.tried == slots && self.opening == 0 && self.awaiting.is_empty())
+        in_vain || self.settled == slots
     }
 
     /// Whether a session's worth of operations can be pushed.

@@ -174,6 +174,7 @@ mod tests {
                 heard.extend_from_slice(queue.bytes(&completion));
                 queue.release(&completion);
                 assert!(queue.bytes(&completion).is_empty(), "a released buffer is not readable");
+                queue.release(&completion);
             }
         }
         assert_eq!(heard, b"pingpong");
@@ -189,6 +190,27 @@ mod tests {
     fn a_request_goes_out_and_comes_back_on_every_step_of_the_ladder() {
         for lowest_step in 0..=4 {
             echoes_on(lowest_step);
+        }
+    }
+
+    #[test]
+    fn a_slot_closed_and_opened_in_one_batch_is_open_on_every_step_of_the_ladder() {
+        for lowest_step in 0..=4 {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let peer = listener.local_addr().unwrap();
+            let mut queue = UringQueue::open(&setup(peer, lowest_step)).unwrap();
+            for generation in 0..3 {
+                let token = Token::new(1, generation);
+                if generation > 0 {
+                    queue.push(Op::Close, Token::new(1, generation - 1));
+                }
+                queue.push(Op::Open { source: 0, port: 0 }, token);
+                let opened = pump(&mut queue, 1);
+                assert_eq!((opened[0].token, opened[0].result), (token.of(Kind::Bind), 0));
+                queue.push(Op::Connect, token);
+                let connected = pump(&mut queue, 1);
+                assert_eq!(connected[0].result, 0, "step {lowest_step}, open {generation}");
+            }
         }
     }
 

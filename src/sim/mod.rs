@@ -7,9 +7,10 @@ mod truth;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use crate::clock::Clock;
-use crate::engine::{Control, Live, Parts, PortPool, Shard, ShardYield};
+use crate::engine::{Control, Live, Parts, PortPool, Shard, ShardYield, Stop};
 use crate::evidence::Request;
 use crate::plan::Plan;
 use crate::protocol::{Answer, Fault, Outgoing, Progress, Protocol};
@@ -97,4 +98,29 @@ fn simulate_with(
     let start = shard.connect().unwrap();
     assert_eq!(start, Some(START));
     SimRun { yielded: shard.run(0, START, &mut ()).unwrap() }
+}
+
+/// Opens the connections only, for at most `limit`: when the shard said that it had tried them
+/// all, and the errors that it counted.
+fn connect_only(plan: &Plan, peer: impl Peer + 'static, limit: Nanos) -> (Option<Instant>, u64) {
+    let control = Rc::new(Control::default());
+    let live = Rc::new(Live::default());
+    let ready_at = Rc::new(Cell::new(None));
+    let clock = SimClock(Rc::new(Cell::new(0)));
+    let mut queue = SimQueue::new(clock.clone(), plan.concurrence, peer);
+    let (controlled, watched, told) = (control.clone(), live.clone(), ready_at.clone());
+    queue.on_time(move |now| {
+        if watched.ready.load(Ordering::Acquire) != 0 {
+            told.set(Some(now));
+        }
+        if told.get().is_some() || now >= Instant::ZERO + limit {
+            controlled.stop(Stop::Abandon);
+        }
+    });
+    let ports = PortPool::new(1, plan.ports, &[], Nanos::from_secs(1));
+    let parts = Parts { queue, clock, protocol: OneByte, log: Vec::new(), ports };
+    let mut shard = Shard::new(parts, plan, 0, &control, &live);
+    assert_eq!(shard.connect().unwrap(), None);
+    let errors = shard.give_up().tally.errors.iter().map(|error| error.count).sum();
+    (ready_at.get(), errors)
 }

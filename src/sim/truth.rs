@@ -142,6 +142,70 @@ fn the_cap_defers_or_drops_as_told() {
 }
 
 #[test]
+fn an_arrival_that_meets_the_cap_is_dropped_however_the_shard_waits() {
+    for (idle, service) in [
+        (Idle::Spin, Nanos::from_millis(20)),
+        (Idle::Sleep, Nanos::from_millis(20)),
+        (Idle::Spin, Nanos(200)),
+    ] {
+        let plan = Plan {
+            rate: Rate::per_second(300),
+            pattern: Pattern::Rush(Nanos::from_secs(1)),
+            concurrence: 10,
+            on_cap: OnCap::Drop,
+            idle,
+            ..sample::plan()
+        };
+        let run = simulate(&plan, Fixed(service));
+        assert_identities(&run);
+        let tally = &run.yielded.tally;
+        assert_eq!(
+            (tally.sessions_ok, tally.sessions_dropped, tally.sessions_deferred),
+            (10, 290, 0),
+            "{idle}, {service}"
+        );
+    }
+}
+
+#[test]
+fn a_target_that_goes_away_does_not_cost_the_ports() {
+    struct Gone;
+    impl super::Peer for Gone {
+        fn connect(&mut self, now: Instant) -> (Instant, i32) {
+            (now + Nanos::from_micros(10), if now < START { 0 } else { 111 })
+        }
+        fn request(&mut self, now: Instant) -> Vec<super::peer::Deed> {
+            vec![super::peer::Deed::Reset(now)]
+        }
+    }
+    let plan = Plan { concurrence: 4, timeout: Nanos::from_millis(50), ..sample::plan() };
+    let ports = PortPool::new(1, "10-29".parse().unwrap(), &[], Nanos::from_secs(60));
+    let run = simulate_with(&plan, Gone, ports, |_, _| {});
+    assert_identities(&run);
+    let tally = &run.yielded.tally;
+    assert_eq!(tally.outcome(Outcome::NoPort), 0, "{:?}", tally.outcomes);
+    assert_eq!(tally.outcome(Outcome::Unserved), 996);
+}
+
+#[test]
+fn a_target_that_never_answers_a_connect_is_given_up_after_one_timeout() {
+    struct Hole;
+    impl super::Peer for Hole {
+        fn connect(&mut self, _: Instant) -> (Instant, i32) {
+            (Instant::NEVER, 0)
+        }
+        fn request(&mut self, _: Instant) -> Vec<super::peer::Deed> {
+            vec![]
+        }
+    }
+    let plan = Plan { concurrence: 300, timeout: Nanos::from_millis(100), ..sample::plan() };
+    let (ready_at, errors) = super::connect_only(&plan, Hole, Nanos::from_secs(5));
+    // The first 128 tried in vain speak for the rest.
+    assert!(ready_at.is_some_and(|at| at < Instant(200_000_000)), "{ready_at:?}");
+    assert_eq!(errors, 128);
+}
+
+#[test]
 fn what_waits_when_the_drain_ends_is_unserved_with_its_age() {
     let plan = Plan { concurrence: 1, timeout: Nanos::from_millis(100), ..sample::plan() };
     let run = simulate(&plan, Fixed(Nanos::from_millis(20)));

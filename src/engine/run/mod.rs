@@ -125,7 +125,12 @@ fn spawn<'scope, P: Protocol>(
     seats: impl Iterator<Item = Seat<'scope>>,
     speak: &'scope (impl Fn(u32) -> P + Sync),
 ) -> Vec<Thread<'scope>> {
-    seats.map(|seat| scope.spawn(move || seat.work(speak))).collect()
+    let work = move |seat: Seat<'scope>| {
+        let control = seat.control;
+        // The others' figures would be worth nothing: they need not go on to the end.
+        seat.work(speak).inspect_err(|_| control.stop(Stop::Abandon))
+    };
+    seats.map(|seat| scope.spawn(move || work(seat))).collect()
 }
 
 fn join(threads: Vec<Thread<'_>>) -> Vec<Result<Done, RunError>> {

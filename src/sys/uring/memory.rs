@@ -24,6 +24,9 @@ impl SourceOption {
     pub(super) const ALL: [Self; 2] = [Self::ReuseAddress, Self::LingerZero];
 }
 
+/// The kernel has this buffer: nobody else may look at it, nor give it back once more.
+const WITH_KERNEL: u32 = u32::MAX;
+
 #[derive(Debug)]
 pub(super) struct Memory {
     templates: Vec<Box<[u8]>>,
@@ -31,7 +34,7 @@ pub(super) struct Memory {
     scratch_bytes: usize,
     receive: MmapMut,
     receive_bytes: usize,
-    /// Bytes that the caller may read in each receive buffer; 0 while the kernel has it.
+    /// Bytes that the caller may read in each receive buffer; [`WITH_KERNEL`] while it may not.
     held: Box<[u32]>,
     ring: MmapMut,
     ring_tail: u16,
@@ -58,7 +61,7 @@ impl Memory {
             scratch_bytes: setup.scratch_bytes,
             receive: resident(buffers * bytes)?,
             receive_bytes: bytes,
-            held: vec![0; buffers].into_boxed_slice(),
+            held: vec![WITH_KERNEL; buffers].into_boxed_slice(),
             ring: resident(buffers * size_of::<BufRingEntry>())?,
             ring_tail: 0,
             sources: setup.sources.clone(),
@@ -118,22 +121,32 @@ impl Memory {
     #[inline]
     pub(super) fn held(&self, buffer: u16) -> &[u8] {
         let buffer = usize::from(buffer);
-        let length = self.held.get(buffer).map_or(0, |&length| length as usize);
-        &self.receive[buffer * self.receive_bytes..][..length]
+        match self.held.get(buffer) {
+            None | Some(&WITH_KERNEL) => &[],
+            Some(&length) => &self.receive[buffer * self.receive_bytes..][..length as usize],
+        }
     }
 
     #[inline]
     pub(super) fn release(&mut self, buffer: u16) {
-        // The caller gives back only what it was given: a buffer of this ring.
-        self.held[usize::from(buffer)] = 0;
-        self.give(buffer);
+        // Given twice, the kernel would fill it while the caller reads it.
+        match self.held.get_mut(usize::from(buffer)) {
+            None | Some(&mut WITH_KERNEL) => {}
+            Some(held) => {
+                *held = WITH_KERNEL;
+                self.give(buffer);
+            }
+        }
     }
 
     /// Copies what fits of `buffer` to the slot's scratch and gives its length.
     #[inline]
     pub(super) fn copy_to_scratch(&mut self, buffer: u16, slot: u32) -> usize {
         let buffer = usize::from(buffer);
-        let held = self.held.get(buffer).map_or(0, |&length| length as usize);
+        let held = match self.held.get(buffer) {
+            None | Some(&WITH_KERNEL) => return 0,
+            Some(&held) => held as usize,
+        };
         let length = held.min(self.scratch_bytes);
         let from = &self.receive[buffer * self.receive_bytes..][..length];
         self.scratch[slot as usize * self.scratch_bytes..][..length].copy_from_slice(from);

@@ -12,6 +12,7 @@
 mod memory;
 mod setup;
 
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
@@ -45,6 +46,10 @@ pub struct Uring {
     early: Vec<Completion>,
     enters: u64,
     overflows: u64,
+    /// What broke the ring while an operation was pushed; told at the next submit.
+    failure: Option<i32>,
+    /// SINGLE_ISSUER and the registered index bind a ring to the thread that made it.
+    _of_its_thread: PhantomData<*const ()>,
 }
 
 struct Ring(IoUring);
@@ -86,6 +91,8 @@ impl Uring {
             early: Vec::with_capacity(setup.slots as usize),
             enters: 0,
             overflows: 0,
+            failure: None,
+            _of_its_thread: PhantomData,
         };
         uring.register(setup)?;
         Ok(uring)
@@ -145,8 +152,8 @@ impl Uring {
 
     #[cold]
     fn push_slowly(&mut self, entry: &Entry) {
-        loop {
-            let _ = self.enter(0, 0, None);
+        while self.failure.is_none() {
+            self.failure = self.enter(0, 0, None).err();
             // SAFETY: as in `push`.
             if unsafe { self.ring.0.submission().push(entry) }.is_ok() {
                 return;
@@ -176,6 +183,8 @@ impl Uring {
     }
 
     fn open_by_syscalls(&mut self, slot: u32, source: u16, port: u16, user_data: u64) {
+        // The slot's last socket may be about to close: that first, or it would hit the new one.
+        while !self.ring.0.submission().is_empty() && self.enter(0, 0, None).is_ok() {}
         let opened = self.memory.open_socket(self.family, source, port).and_then(|socket| {
             let fds = [socket.as_raw_fd()];
             self.ring.0.submitter().register_files_update(slot, &fds).map(drop)
@@ -316,6 +325,9 @@ impl Uring {
     /// The kernel's error number, where it is not one of those that pass by themselves.
     #[inline]
     pub fn submit(&mut self) -> Result<(), i32> {
+        if let Some(errno) = self.failure {
+            return Err(errno);
+        }
         let queue = self.ring.0.submission();
         let (pushed, work) = (queue.len(), queue.taskrun() || queue.cq_overflow());
         drop(queue);
@@ -330,17 +342,23 @@ impl Uring {
     /// # Errors
     /// As [`Uring::submit`].
     pub fn submit_and_wait(&mut self, want: u32, timeout: Nanos) -> Result<(), i32> {
+        if let Some(errno) = self.failure {
+            return Err(errno);
+        }
+        // What set-up by plain syscalls has to tell is no completion that the kernel counts.
+        let want = if self.early.is_empty() { want } else { 0 };
         self.enter(want, libc_enter::GETEVENTS, Some(timeout))
     }
 
     fn enter(&mut self, want: u32, mut flags: u32, timeout: Option<Nanos>) -> Result<(), i32> {
         let queue = self.ring.0.submission();
         let (pushed, asleep) = (queue.len() as u32, queue.need_wakeup());
+        let overflown = queue.cq_overflow();
         drop(queue);
         if self.level.sqpoll {
             if asleep {
                 flags |= libc_enter::SQ_WAKEUP;
-            } else if want == 0 {
+            } else if want == 0 && !overflown {
                 return Ok(());
             }
         }
@@ -415,7 +433,11 @@ impl Uring {
 
 impl Drop for Uring {
     fn drop(&mut self) {
-        let idle = setup::cancel_all(&self.ring.0);
+        let ring = self.ring.0.as_raw_fd();
+        let idle = setup::cancel_all(ring);
+        if let Some(index) = self.registered {
+            setup::unregister_ring(ring, index);
+        }
         // SAFETY: dropped once, here, and not used after.
         unsafe { ManuallyDrop::drop(&mut self.ring) };
         if idle {

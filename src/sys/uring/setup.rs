@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use io_uring::types::CancelBuilder;
 use io_uring::{Builder, IoUring, Probe, opcode};
 
 use super::libc_enter;
@@ -239,28 +238,41 @@ pub fn trial(slots: u32) -> Result<Level, SetupError> {
     super::Uring::open(&setup).map(|ring| ring.level())
 }
 
+/// `io_uring_rsrc_update` of the kernel's headers.
+#[repr(C)]
+struct RingUpdate {
+    offset: u32,
+    reserved: u32,
+    data: u64,
+}
+
 /// Registers the ring with its thread; `None` where the kernel (before 5.18) cannot.
 pub(super) fn register_ring(ring: i32) -> Option<u32> {
     const REGISTER_RING_FDS: libc::c_uint = 20;
-    #[repr(C)]
-    struct Update {
-        offset: u32,
-        reserved: u32,
-        data: u64,
-    }
-    let mut update = Update { offset: u32::MAX, reserved: 0, data: ring as u64 };
+    let mut update = RingUpdate { offset: u32::MAX, reserved: 0, data: ring as u64 };
+    let done = update_ring(ring, REGISTER_RING_FDS, &mut update);
+    (done == 1).then_some(update.offset)
+}
+
+/// Takes the ring out of its thread's table, which would keep it alive for as long as the thread.
+pub(super) fn unregister_ring(ring: i32, index: u32) {
+    const UNREGISTER_RING_FDS: libc::c_uint = 21;
+    let mut update = RingUpdate { offset: index, reserved: 0, data: 0 };
+    update_ring(ring, UNREGISTER_RING_FDS, &mut update);
+}
+
+fn update_ring(ring: i32, operation: libc::c_uint, update: &mut RingUpdate) -> libc::c_long {
     // SAFETY: `update` is laid out as `io_uring_rsrc_update`, one of it, and lives through the
-    // call, which writes the index into `offset`.
-    let done = unsafe {
+    // call, which writes an index into `offset`.
+    unsafe {
         libc::syscall(
             libc::SYS_io_uring_register,
             ring,
-            REGISTER_RING_FDS,
-            &raw mut update,
+            operation,
+            std::ptr::from_mut(update),
             1 as libc::c_uint,
         )
-    };
-    (done == 1).then_some(update.offset)
+    }
 }
 
 /// `io_uring_enter(2)`; the error is its number.
@@ -305,15 +317,52 @@ pub(super) fn enter(
 }
 
 /// Cancels all that is in flight and waits for it; false where that cannot be made sure of.
-pub(super) fn cancel_all(ring: &IoUring) -> bool {
+pub(super) fn cancel_all(ring: i32) -> bool {
     const ROUNDS_MAX: usize = 64;
+    let mut quiet_rounds = 0;
     for _ in 0..ROUNDS_MAX {
-        let timeout = io_uring::types::Timespec::new().sec(1);
-        let any = CancelBuilder::any().all();
-        match ring.submitter().register_sync_cancel(Some(timeout), any) {
-            Ok(()) => {}
-            Err(error) => return error.raw_os_error() == Some(libc::ENOENT),
+        let found = match cancel_any(ring) {
+            Ok(found) => found,
+            Err(errno) => return errno == libc::ENOENT,
+        };
+        quiet_rounds = if found == 0 { quiet_rounds + 1 } else { 0 };
+        // The kernel does not count those that it had to wait for: only twice nothing is nothing.
+        if quiet_rounds == 2 {
+            return true;
         }
+        // Lets go what was cancelled: the kernel carries out as many as are waited for. Busy only
+        // says that completions wait to be reaped, which nobody does any more.
+        let second = Some(Nanos::from_secs(1));
+        let _ = enter(ring, 0, found, libc_enter::GETEVENTS, second);
     }
     false
+}
+
+/// Cancels all that is in flight, and gives how many were found; the error is its number. (The
+/// crate's own call keeps the count to itself.)
+fn cancel_any(ring: i32) -> Result<u32, i32> {
+    const REGISTER_SYNC_CANCEL: libc::c_uint = 24;
+    const CANCEL_ANY: u32 = 1 << 2;
+    #[repr(C)]
+    #[derive(Default)]
+    struct Cancel {
+        user_data: u64,
+        fd: i32,
+        flags: u32,
+        timeout: [i64; 2],
+        reserved: [u64; 4],
+    }
+    let cancel = Cancel { flags: CANCEL_ANY, timeout: [1, 0], ..Cancel::default() };
+    // SAFETY: `cancel` is laid out as `io_uring_sync_cancel_reg`, one of it, and lives through
+    // the call, which only reads it.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_register,
+            ring,
+            REGISTER_SYNC_CANCEL,
+            &raw const cancel,
+            1 as libc::c_uint,
+        )
+    };
+    u32::try_from(done).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
 }
