@@ -135,13 +135,14 @@ def measure(options, work, responder, crew, place):
                 run = run_once(options, work, responder, tool, place)
                 if run is None:
                     continue
+                run["round"] = number
                 runs[tool.name].append(run)
                 notice(f"{work.name}, {responder.name}, round {number + 1} of {rounds}: "
                        f"{tool.name} {run['per_s']:,.0f}/s, {run['failed']} failed")
                 if options.raw:
                     with open(options.raw, "a") as raw:
                         line = {"work": work.name, "responder": responder.name,
-                                "tool": tool.name, "round": number, **run}
+                                "tool": tool.name, **run}
                         raw.write(json.dumps(line) + "\n")
     return {tool.name: runs[tool.name] for tool in crew if runs[tool.name]}
 

@@ -43,7 +43,7 @@ def compared(key, runs):
 def paired(key, runs):
     """`--log all` against `--log none`, pair by pair."""
     work, responder = key
-    pairs = list(zip(runs["--log none"], runs["--log all"]))
+    pairs = matched(runs["--log none"], runs["--log all"])
     rows = []
     for title, field in (("CPU of the shard per request, us", "shard_us"),
                          ("CPU of the process per request, us", "process_us"),
@@ -97,15 +97,29 @@ def micros(runs, what, quantile):
 
 def ratio(runs, tool, rival, key):
     """Median of the ratios within a round: what the machine does meanwhile cancels out."""
-    rounds = [(run, other) for run, other in zip(runs[tool], runs[rival])
+    rounds = [(run, other) for run, other in matched(runs[tool], runs[rival])
               if run.get(key) and other.get(key)]
     if not rounds:
         return "n/a"
     return f"{statistics.median(run[key] / other[key] for run, other in rounds):.2f}"
 
 
+def matched(runs, others):
+    """Runs of the same round, where both have one."""
+    by_round = {other["round"]: other for other in others}
+    return [(run, by_round[run["round"]]) for run in runs if run["round"] in by_round]
+
+
 def charge(runs):
-    user, system = (statistics.median(run["cpu_us"][i] for run in runs) for i in (0, 1))
+    """Of the process; where a run says so, also of the thread that did the work, in the measured
+    part alone: that is what the yardstick's figure is."""
+    cell = user_and_system([run["cpu_us"] for run in runs])
+    shard = [run["shard_cpu_us"] for run in runs if run.get("shard_cpu_us")]
+    return f"{cell}; shard {user_and_system(shard)}" if shard else cell
+
+
+def user_and_system(pairs):
+    user, system = (statistics.median(side) for side in zip(*pairs))
     return f"{user + system:.2f} ({user:.2f} + {system:.2f})"
 
 

@@ -52,14 +52,15 @@ class Onrush(Tool):
         said = json.loads(text)
         shard = said["shards"][0]
         requests = said["requests"]["ok"]
-        charged = [shard.get(key) for key in ("user_s", "sys_s")]
+        charged = [shard["resources"][key] for key in ("user_s", "sys_s")]
+        shard_cpu = None if None in charged else [s * 1e6 / max(requests, 1) for s in charged]
         return {
             "requests": requests, "per_s": said["rate"]["achieved_per_s"],
             "failed": said["requests"]["failed"],
             "mb_per_s": said["rate"]["bytes_received_per_s"] / 1e6,
             "response_ns": said["response_ns"], "lag_ns": said["lag_ns"],
             "verdict": said["verdict"],
-            "shard_us": None if None in charged else sum(charged) * 1e6 / max(requests, 1),
+            "shard_cpu_us": shard_cpu, "shard_us": shard_cpu and sum(shard_cpu),
         }
 
 
