@@ -95,6 +95,8 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
     pub(super) last_done_at: Instant,
     last_pass: Instant,
     passes: u64,
+    /// Where completions are taken to; [`BATCH`] long.
+    batch: Box<[Completion]>,
     pub(super) stale: u64,
     pub(super) buffers_exhausted: u64,
     before: QueueCounters,
@@ -219,6 +221,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             last_done_at: Instant::ZERO,
             last_pass: Instant::ZERO,
             passes: 0,
+            batch: vec![Completion::NONE; BATCH].into_boxed_slice(),
             stale: 0,
             buffers_exhausted: 0,
             before: QueueCounters::default(),
@@ -312,12 +315,14 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     /// Takes what the queue completed.
     #[inline]
     fn reap(&mut self, now: Instant) {
-        let mut batch = [Completion::NONE; BATCH];
+        // Lent out while its completions are handled; to make one anew would clear it each pass.
+        let mut batch = std::mem::take(&mut self.batch);
         let count = self.queue.reap(&mut batch);
         for completion in &batch[..count] {
             self.on_completion(completion, now);
             self.queue.release(completion);
         }
+        self.batch = batch;
     }
 
     #[inline]

@@ -377,22 +377,28 @@ impl Uring {
     /// Moves completions into `out` and gives their number.
     #[inline]
     pub fn reap(&mut self, out: &mut [Completion]) -> usize {
+        self.reap_as(out, |completion| completion)
+    }
+
+    /// As [`Uring::reap`], in the caller's own shape: written once, where it is to stand.
+    #[inline]
+    pub fn reap_as<T>(&mut self, out: &mut [T], shape: impl Fn(Completion) -> T) -> usize {
         let mut count = 0;
         while count < out.len() {
             let Some(early) = self.early.pop() else { break };
-            out[count] = early;
+            out[count] = shape(early);
             count += 1;
         }
         let mut queue = self.ring.0.completion();
         for slot in &mut out[count..] {
             let Some(entry) = queue.next() else { break };
             let buffer = io_uring::cqueue::buffer_select(entry.flags());
-            *slot = Completion {
+            *slot = shape(Completion {
                 user_data: entry.user_data(),
                 result: entry.result(),
                 more: io_uring::cqueue::more(entry.flags()),
                 buffer,
-            };
+            });
             if let Some(buffer) = buffer {
                 self.memory.hold(buffer, entry.result());
             }
