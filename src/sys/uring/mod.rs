@@ -352,7 +352,9 @@ impl Uring {
 
     fn enter(&mut self, want: u32, mut flags: u32, timeout: Option<Nanos>) -> Result<(), i32> {
         let queue = self.ring.0.submission();
-        let (pushed, asleep) = (queue.len() as u32, queue.need_wakeup());
+        let pushed = queue.len() as u32;
+        // To see the thread asleep takes a fence: only where there is such a thread.
+        let asleep = self.level.sqpoll && queue.need_wakeup();
         let overflown = queue.cq_overflow();
         drop(queue);
         if self.level.sqpoll {
