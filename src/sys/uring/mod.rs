@@ -50,6 +50,8 @@ pub struct Uring {
     failure: Option<i32>,
     /// SINGLE_ISSUER and the registered index bind a ring to the thread that made it.
     _of_its_thread: PhantomData<*const ()>,
+    /// Entries that the submission queue still takes; looked up at each enter, counted between.
+    room: usize,
 }
 
 struct Ring(IoUring);
@@ -93,8 +95,10 @@ impl Uring {
             overflows: 0,
             failure: None,
             _of_its_thread: PhantomData,
+            room: 0,
         };
         uring.register(setup)?;
+        uring.look_up_room();
         Ok(uring)
     }
 
@@ -122,9 +126,16 @@ impl Uring {
 
     /// Operations that can be pushed before the next submit.
     #[inline]
-    pub fn room(&mut self) -> usize {
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// What the kernel has taken; it takes nothing but in an enter, or at any time where a thread
+    /// of its own submits: there may be more room then than is known.
+    #[inline]
+    fn look_up_room(&mut self) {
         let queue = self.ring.0.submission();
-        queue.capacity() - queue.len()
+        self.room = queue.capacity() - queue.len();
     }
 
     /// Enter syscalls made.
@@ -148,6 +159,7 @@ impl Uring {
         if pushed.is_err() {
             self.push_slowly(&entry);
         }
+        self.room = self.room.saturating_sub(1);
     }
 
     #[cold]
@@ -329,9 +341,11 @@ impl Uring {
             return Err(errno);
         }
         let queue = self.ring.0.submission();
-        let (pushed, work) = (queue.len(), queue.taskrun() || queue.cq_overflow());
+        let idle = queue.is_empty() && !queue.taskrun() && !queue.cq_overflow();
+        let room = queue.capacity() - queue.len();
         drop(queue);
-        if pushed == 0 && !work {
+        self.room = room;
+        if idle {
             return Ok(());
         }
         self.enter(0, libc_enter::GETEVENTS, None)
@@ -361,6 +375,7 @@ impl Uring {
             if asleep {
                 flags |= libc_enter::SQ_WAKEUP;
             } else if want == 0 && !overflown {
+                self.look_up_room();
                 return Ok(());
             }
         }
@@ -369,7 +384,9 @@ impl Uring {
         if self.registered.is_some() {
             flags |= libc_enter::REGISTERED_RING;
         }
-        match setup::enter(ring, pushed, want, flags, timeout) {
+        let entered = setup::enter(ring, pushed, want, flags, timeout);
+        self.look_up_room();
+        match entered {
             // Busy and interrupted pass by themselves: what was not taken stays queued.
             Ok(()) | Err(libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ETIME) => Ok(()),
             Err(errno) => Err(errno),
