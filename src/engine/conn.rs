@@ -47,7 +47,9 @@ pub(super) struct Conn<S> {
     pub(super) answered: bool,
     /// Its one try before the start has come to an end.
     pub(super) settled: bool,
-    /// When it entered the list that it is on.
+    /// Phase of the session.
+    pub(super) phase: Phase,
+    /// When it entered the list that it is on; while it is busy, when the request was sent.
     pub(super) since: Instant,
     pub(super) session: Session,
 }
@@ -57,36 +59,29 @@ pub(super) struct Conn<S> {
 pub(super) struct Session {
     pub(super) number: u64,
     pub(super) request: u32,
-    pub(super) phase: Phase,
     /// When the schedule wanted the session.
     pub(super) began: Instant,
     pub(super) intended_at: Instant,
     pub(super) ready_at: Instant,
-    pub(super) sent_at: Instant,
-    pub(super) connected_at: Option<Instant>,
-    pub(super) first_byte_at: Option<Instant>,
-    pub(super) bytes_sent: u64,
+    /// [`Instant::NEVER`] until it is known; so is the next.
+    pub(super) connected_at: Instant,
+    pub(super) first_byte_at: Instant,
+    /// The longest request is far below 4 GiB.
+    pub(super) bytes_sent: u32,
     pub(super) bytes_received: u64,
 }
 
 impl Session {
     /// Session `number`, due at `intended_at`, for which there was room at `ready_at`.
-    pub(super) const fn new(
-        number: u64,
-        phase: Phase,
-        intended_at: Instant,
-        ready_at: Instant,
-    ) -> Self {
+    pub(super) const fn new(number: u64, intended_at: Instant, ready_at: Instant) -> Self {
         Self {
             number,
             request: 0,
-            phase,
             began: intended_at,
             intended_at,
             ready_at,
-            sent_at: ready_at,
-            connected_at: None,
-            first_byte_at: None,
+            connected_at: Instant::NEVER,
+            first_byte_at: Instant::NEVER,
             bytes_sent: 0,
             bytes_received: 0,
         }
@@ -106,8 +101,9 @@ impl<S> Conn<S> {
             served: false,
             answered: false,
             settled: false,
+            phase: Phase::Connect,
             since: Instant::ZERO,
-            session: Session::new(0, Phase::Connect, Instant::ZERO, Instant::ZERO),
+            session: Session::new(0, Instant::ZERO, Instant::ZERO),
         }
     }
 
@@ -115,5 +111,17 @@ impl<S> Conn<S> {
     #[inline]
     pub(super) fn token(&self, slot: u32) -> Token {
         Token::new(slot, self.generation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Http1, Protocol};
+
+    #[test]
+    fn a_connection_takes_little_memory() {
+        type Slot = Conn<<Http1 as Protocol>::Conn>;
+        assert!(size_of::<Slot>() <= 128, "{}", size_of::<Slot>());
     }
 }

@@ -146,7 +146,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
                 self.arm(slot);
                 self.make_idle(slot, now);
             }
-            _ => conn.session.connected_at = Some(now),
+            _ => conn.session.connected_at = now,
         }
     }
 

@@ -137,8 +137,9 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         if due.phase == Phase::Measure {
             self.tally.sessions_started += 1;
         }
-        let session = Session::new(number, due.phase, due.intended_at, ready_at);
-        self.conns[slot as usize].session = session;
+        let conn = &mut self.conns[slot as usize];
+        conn.phase = due.phase;
+        conn.session = Session::new(number, due.intended_at, ready_at);
         self.send(slot, now);
     }
 
@@ -162,14 +163,13 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         };
         conn.sending = matches!(op, Op::SendLarge(_));
         self.queue.push(op, token);
-        let measured = conn.session.phase == Phase::Measure;
+        let measured = conn.phase == Phase::Measure;
         if measured {
             self.tally.requests_sent += 1;
             self.tally.bytes_sent += bytes;
         }
-        conn.session.sent_at = now;
-        conn.session.first_byte_at = None;
-        conn.session.bytes_sent = bytes;
+        conn.session.first_byte_at = Instant::NEVER;
+        conn.session.bytes_sent = bytes as u32;
         conn.session.bytes_received = 0;
         conn.state = State::Busy;
         conn.since = now;
@@ -191,8 +191,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             return self.on_unasked(slot, now);
         }
         let bytes = self.queue.bytes(completion);
-        if conn.session.first_byte_at.is_none() {
-            conn.session.first_byte_at = Some(now);
+        if conn.session.first_byte_at == Instant::NEVER {
+            conn.session.first_byte_at = now;
         }
         conn.session.bytes_received += bytes.len() as u64;
         let progress = self.protocol.receive(&mut conn.speech, bytes, now);
@@ -329,18 +329,18 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             // The server ended the connection that the session was to go on with.
             conn.session.intended_at = now;
             conn.session.ready_at = now;
-            conn.session.sent_at = now;
+            conn.since = now;
             conn.session.bytes_sent = 0;
             conn.session.bytes_received = 0;
-            conn.session.connected_at = None;
-            conn.session.first_byte_at = None;
-            if conn.session.phase == Phase::Measure {
+            conn.session.connected_at = Instant::NEVER;
+            conn.session.first_byte_at = Instant::NEVER;
+            if conn.phase == Phase::Measure {
                 self.tally.requests_sent += 1;
             }
             self.awaiting.push_back(&mut self.links, slot);
             return self.end_request(slot, End::failed(Outcome::Reset, Step::Send, 0), now);
         }
-        conn.session.connected_at = None;
+        conn.session.connected_at = Instant::NEVER;
         if self.plan.think.0 == 0 {
             return self.send(slot, now);
         }
@@ -358,7 +358,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     fn end_session(&mut self, slot: u32, end: End, now: Instant) {
         self.sessions_open -= 1;
         self.ended += 1;
-        if self.conns[slot as usize].session.phase == Phase::Measure {
+        if self.conns[slot as usize].phase == Phase::Measure {
             match end.outcome {
                 Outcome::Ok => self.tally.sessions_ok += 1,
                 _ => self.tally.sessions_failed += 1,
@@ -393,9 +393,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             }
         }
         self.ended += 1;
-        let session = Session::new(number, due.phase, due.intended_at, now);
         let request = Request {
-            intended_at: session.intended_at,
+            intended_at: due.intended_at,
             ready_at: now,
             sent_at: now,
             connected_at: None,
@@ -427,7 +426,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             self.turn_away(due, Outcome::Unserved, now);
         }
         let in_session = self.conns.iter().filter(|conn| conn.is_in_session());
-        for conn in in_session.filter(|conn| conn.session.phase == Phase::Measure) {
+        for conn in in_session.filter(|conn| conn.phase == Phase::Measure) {
             self.tally.sessions_in_flight += 1;
             self.tally.requests_in_flight += u64::from(conn.state == State::Busy);
         }
@@ -446,15 +445,19 @@ impl<S> Conn<S> {
     }
 }
 
+fn known(at: Instant) -> Option<Instant> {
+    (at != Instant::NEVER).then_some(at)
+}
+
 #[inline]
 fn request_of<S>(slot: u32, conn: &Conn<S>, end: End, last: bool, now: Instant) -> Request {
     let session = &conn.session;
     Request {
         intended_at: session.intended_at,
         ready_at: session.ready_at,
-        sent_at: session.sent_at,
-        connected_at: session.connected_at,
-        first_byte_at: session.first_byte_at,
+        sent_at: conn.since,
+        connected_at: known(session.connected_at),
+        first_byte_at: known(session.first_byte_at),
         done_at: now,
         session: session.number,
         request: session.request,
@@ -465,9 +468,9 @@ fn request_of<S>(slot: u32, conn: &Conn<S>, end: End, last: bool, now: Instant) 
         step: end.step,
         errno: end.errno,
         status: end.status,
-        phase: session.phase,
+        phase: conn.phase,
         last,
-        bytes_sent: session.bytes_sent,
+        bytes_sent: u64::from(session.bytes_sent),
         bytes_received: session.bytes_received,
     }
 }

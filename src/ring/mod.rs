@@ -10,9 +10,9 @@ use std::fmt;
 
 use crate::unit::Nanos;
 pub use token::{Kind, Token};
-pub use uring_queue::UringQueue;
+pub use uring_queue::{UringQueue, trial};
 
-pub use crate::sys::uring::{Level, Setup, SetupError, trial};
+pub use crate::sys::uring::{Level, Setup, SetupError};
 
 /// What is to be done on a connection's slot. Those marked *quiet* complete only if they fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,101 +1,188 @@
-//! The kernel's ring as a [`Queue`].
+//! The kernel's rings as one [`Queue`].
+//!
+//! A ring's file table holds at most RLIMIT_NOFILE direct descriptors, and the limit is of each
+//! table, not of the process: where a shard has more connections than that, it drives as many
+//! rings as it needs. Slot s lives on ring `s / per_ring`; for all others there is one ring.
 
 use super::{Completion, Kind, Op, Queue, QueueCounters, QueueError, Token, Wait};
+use crate::sys::resource;
 use crate::sys::uring::{Level, Setup, SetupError, Uring};
+use crate::unit::Nanos;
 
-/// The kernel's ring as a [`Queue`].
+/// Rings of a shard at most.
+const RINGS_MAX: u32 = 1024;
+
+/// With several rings a wait in one is deaf to the others: no longer than this.
+const DEAF_MAX: Nanos = Nanos::from_micros(100);
+
+/// The kernel's rings as one [`Queue`].
 #[derive(Debug)]
 pub struct UringQueue {
-    ring: Uring,
+    rings: Vec<Uring>,
+    /// Slots of a ring as a power of two: slot >> shift is the ring, the rest its own slot.
+    shift: u32,
+    /// The ring to be reaped, and waited for, next.
+    turn: usize,
     operations: u64,
 }
 
 impl UringQueue {
-    /// A ring for the calling thread alone.
+    /// Rings for the calling thread alone, as many as `setup.slots` need.
     ///
     /// # Errors
     /// As [`Uring::open`].
     pub fn open(setup: &Setup) -> Result<Self, SetupError> {
-        Ok(Self { ring: Uring::open(setup)?, operations: 0 })
+        let limit = resource::file_limit().map_or(u64::MAX, |limit| limit.soft);
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        Self::open_within(setup, limit)
+    }
+
+    /// As [`UringQueue::open`], with at most `limit` slots on a ring.
+    fn open_within(setup: &Setup, limit: u32) -> Result<Self, SetupError> {
+        let shift = if setup.slots <= limit { u32::BITS - 1 } else { limit.max(1).ilog2() };
+        let per_ring = 1 << shift;
+        let count = setup.slots.div_ceil(per_ring).max(1);
+        if count > RINGS_MAX {
+            return Err(SetupError::too_many_slots(setup.slots));
+        }
+        let slots = |ring: u32| setup.slots.saturating_sub(ring * per_ring).min(per_ring);
+        let ring = |ring| Uring::open(&Setup { slots: slots(ring), ..setup.clone() });
+        let rings = (0..count).map(ring).collect::<Result<_, _>>()?;
+        Ok(Self { rings, shift, turn: 0, operations: 0 })
     }
 
     /// The step of the feature ladder that it runs on.
     pub fn level(&self) -> Level {
-        self.ring.level()
+        self.rings[0].level()
+    }
+
+    #[inline]
+    fn ring_of(&mut self, slot: u32) -> (&mut Uring, u32) {
+        (&mut self.rings[(slot >> self.shift) as usize], slot & ((1 << self.shift) - 1))
+    }
+
+    /// Waits in one ring, unless any of them has something to tell.
+    fn wait(&mut self, want: u32, timeout: Nanos) -> Result<(), i32> {
+        if let [ring] = &mut self.rings[..] {
+            return ring.submit_and_wait(want, timeout);
+        }
+        self.poll()?;
+        if self.rings.iter_mut().any(Uring::has_completions) {
+            return Ok(());
+        }
+        let turn = self.turn;
+        self.rings[turn].submit_and_wait(1, timeout.min(DEAF_MAX))
+    }
+
+    #[inline]
+    fn poll(&mut self) -> Result<(), i32> {
+        self.rings.iter_mut().try_for_each(Uring::submit)
     }
 }
 
 impl Queue for UringQueue {
     #[inline]
     fn room(&mut self) -> usize {
-        self.ring.room()
+        self.rings.iter().map(Uring::room).min().unwrap_or(0)
     }
 
     #[inline]
     fn push(&mut self, op: Op, token: Token) {
         self.operations += 1;
-        let slot = token.slot();
         let named = |kind| token.of(kind).to_bits();
+        let (ring, slot) = self.ring_of(token.slot());
         match op {
             Op::Open { source, port } => {
                 let names = [named(Kind::Socket), named(Kind::Option), named(Kind::Bind)];
-                self.ring.open_socket(slot, source, port, names);
+                ring.open_socket(slot, source, port, names);
             }
-            Op::Connect => self.ring.connect(slot, named(Kind::Connect)),
-            Op::Disconnect => self.ring.disconnect(slot, named(Kind::Disconnect)),
-            Op::SendTemplate(index) => self.ring.send_template(slot, index, named(Kind::Send)),
-            Op::SendLarge(index) => self.ring.send_template_told(slot, index, named(Kind::Send)),
-            Op::SendScratch(length) => self.ring.send_scratch(slot, length, named(Kind::Send)),
-            Op::Receive => self.ring.receive(slot, named(Kind::Receive)),
-            Op::ReceiveMany => self.ring.receive_many(slot, named(Kind::Receive)),
-            Op::Cancel => self.ring.cancel(slot, named(Kind::Cancel)),
-            Op::Close => self.ring.close(slot, named(Kind::Close)),
+            Op::Connect => ring.connect(slot, named(Kind::Connect)),
+            Op::Disconnect => ring.disconnect(slot, named(Kind::Disconnect)),
+            Op::SendTemplate(index) => ring.send_template(slot, index, named(Kind::Send)),
+            Op::SendLarge(index) => ring.send_template_told(slot, index, named(Kind::Send)),
+            Op::SendScratch(length) => ring.send_scratch(slot, length, named(Kind::Send)),
+            Op::Receive => ring.receive(slot, named(Kind::Receive)),
+            Op::ReceiveMany => ring.receive_many(slot, named(Kind::Receive)),
+            Op::Cancel => ring.cancel(slot, named(Kind::Cancel)),
+            Op::Close => ring.close(slot, named(Kind::Close)),
         }
     }
 
     #[inline]
     fn submit(&mut self, wait: Wait) -> Result<(), QueueError> {
         match wait {
-            Wait::Poll => self.ring.submit(),
-            Wait::For(want, timeout) => self.ring.submit_and_wait(want, timeout),
+            Wait::Poll => self.poll(),
+            Wait::For(want, timeout) => self.wait(want, timeout),
         }
         .map_err(QueueError)
     }
 
     #[inline]
     fn reap(&mut self, out: &mut [Completion]) -> usize {
-        self.ring.reap_as(out, |raw| Completion {
-            token: Token::from_bits(raw.user_data),
-            result: raw.result,
-            more: raw.more,
-            buffer: raw.buffer,
-        })
+        let mut count = 0;
+        for _ in 0..self.rings.len() {
+            count += self.rings[self.turn].reap_as(&mut out[count..], |raw| Completion {
+                token: Token::from_bits(raw.user_data),
+                result: raw.result,
+                more: raw.more,
+                buffer: raw.buffer,
+            });
+            if count == out.len() {
+                // What is left over is first the next time.
+                break;
+            }
+            self.turn = (self.turn + 1) % self.rings.len();
+        }
+        count
     }
 
     #[inline]
     fn bytes(&self, completion: &Completion) -> &[u8] {
-        completion.buffer.map_or(&[], |buffer| self.ring.bytes(buffer))
+        let ring = &self.rings[(completion.token.slot() >> self.shift) as usize];
+        completion.buffer.map_or(&[], |buffer| ring.bytes(buffer))
     }
 
     #[inline]
     fn release(&mut self, completion: &Completion) {
         if let Some(buffer) = completion.buffer {
-            self.ring.release(buffer);
+            self.ring_of(completion.token.slot()).0.release(buffer);
         }
     }
 
     #[inline]
     fn scratch(&mut self, slot: u32) -> &mut [u8] {
-        self.ring.scratch(slot)
+        let (ring, slot) = self.ring_of(slot);
+        ring.scratch(slot)
     }
 
     fn counters(&mut self) -> QueueCounters {
         QueueCounters {
-            enters: self.ring.enters(),
+            enters: self.rings.iter().map(Uring::enters).sum(),
             operations: self.operations,
-            overflows: self.ring.overflows(),
+            overflows: self.rings.iter_mut().map(Uring::overflows).sum(),
         }
     }
+}
+
+/// Makes rings for `slots` connections and lets them go: what a run would meet.
+///
+/// # Errors
+/// As [`UringQueue::open`].
+pub fn trial(slots: u32) -> Result<Level, SetupError> {
+    let nobody = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let setup = Setup {
+        slots,
+        templates: vec![],
+        scratch_bytes: 0,
+        buffers: 1,
+        buffer_bytes: 4096,
+        sources: vec![],
+        peer: nobody,
+        reset_on_close: false,
+        sqpoll: None,
+        lowest_step: 0,
+    };
+    UringQueue::open(&setup).map(|queue| queue.level())
 }
 
 #[cfg(test)]
@@ -224,9 +311,31 @@ mod tests {
     }
 
     #[test]
-    fn more_slots_than_the_limit_allows_is_said_with_its_cure() {
+    fn more_slots_than_a_ring_holds_live_on_several() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = listener.local_addr().unwrap();
+        let mut queue = UringQueue::open_within(&Setup { slots: 11, ..setup(peer, 0) }, 5).unwrap();
+        assert_eq!(queue.rings.len(), 3);
+        for slot in 0..11 {
+            queue.push(Op::Open { source: 0, port: 0 }, Token::new(slot, 1));
+        }
+        let bound = pump(&mut queue, 11);
+        let mut slots: Vec<u32> = bound.iter().map(|c| c.token.slot()).collect();
+        slots.sort_unstable();
+        assert_eq!(slots, (0..11).collect::<Vec<_>>());
+        assert!(bound.iter().all(|c| c.result == 0), "{bound:?}");
+        for slot in 0..11 {
+            queue.push(Op::Connect, Token::new(slot, 1));
+        }
+        let connected = pump(&mut queue, 11);
+        assert!(connected.iter().all(|c| c.result == 0), "{connected:?}");
+    }
+
+    #[test]
+    fn more_slots_than_rings_allow_is_said_with_its_cure() {
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let error = UringQueue::open(&Setup { slots: 1 << 20, ..setup(peer, 0) }).unwrap_err();
+        let many = Setup { slots: 1 << 20, ..setup(peer, 0) };
+        let error = UringQueue::open_within(&many, 64).unwrap_err();
         assert!(error.to_string().contains("RLIMIT_NOFILE"), "{error}");
     }
 }

@@ -23,7 +23,7 @@ use io_uring::{IoUring, opcode};
 
 use crate::unit::Nanos;
 use memory::{Memory, SourceOption};
-pub use setup::{Level, Need, Setup, SetupError, trial};
+pub use setup::{Level, Need, Setup, SetupError};
 
 /// `sqe->ioprio` bits of receive operations; the crate does not export them.
 const RECV_POLL_FIRST: u16 = 1;

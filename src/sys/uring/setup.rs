@@ -79,6 +79,11 @@ impl SetupError {
         Self::Refused(what, error.to_string())
     }
 
+    /// More slots than any number of rings that we drive holds.
+    pub const fn too_many_slots(slots: u32) -> Self {
+        Self::Files(slots, libc::EMFILE)
+    }
+
     pub(super) fn files(slots: u32, error: &io::Error) -> Self {
         Self::Files(slots, error.raw_os_error().unwrap_or(0))
     }
@@ -111,7 +116,7 @@ impl fmt::Display for SetupError {
             }
             Self::Files(slots, libc::EMFILE) => write!(
                 f,
-                "{slots} connections on one ring exceed RLIMIT_NOFILE: raise it \
+                "{slots} connections of one shard exceed RLIMIT_NOFILE: raise it \
                  ('ulimit -n {slots}'), spread them over more shards, or lower -c"
             ),
             Self::Files(slots, errno) => {
@@ -216,26 +221,6 @@ fn probe(ring: &IoUring) -> Result<bool, SetupError> {
 
 fn io_uring_disabled() -> Option<u32> {
     std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok()?.trim().parse().ok()
-}
-
-/// Makes a small ring and lets it go: what a real one of `slots` descriptors would meet.
-///
-/// # Errors
-/// As [`super::Uring::open`].
-pub fn trial(slots: u32) -> Result<Level, SetupError> {
-    let setup = Setup {
-        slots,
-        templates: vec![],
-        scratch_bytes: 0,
-        buffers: 1,
-        buffer_bytes: 4096,
-        sources: vec![],
-        peer: SocketAddr::from(([127, 0, 0, 1], 0)),
-        reset_on_close: false,
-        sqpoll: None,
-        lowest_step: 0,
-    };
-    super::Uring::open(&setup).map(|ring| ring.level())
 }
 
 /// `io_uring_rsrc_update` of the kernel's headers.
