@@ -30,6 +30,9 @@ const STARTS_FRESH: u32 = 2;
 /// A sleeping shard wakes this long before an arrival is due and spins the rest.
 const WAKE_EARLY: Nanos = Nanos::from_micros(80);
 
+/// How often a shard tells how far it is: the main thread looks less often.
+const TELL_EVERY: Nanos = Nanos::from_millis(5);
+
 /// The longest that a shard waits before it looks at the stop flag again.
 const WAIT_MAX: Nanos = Nanos::from_millis(10);
 
@@ -94,7 +97,10 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
     ended_at: Instant,
     pub(super) last_done_at: Instant,
     last_pass: Instant,
+    told_at: Instant,
     passes: u64,
+    /// Where completions are taken to; [`BATCH`] long.
+    batch: Box<[Completion]>,
     pub(super) stale: u64,
     pub(super) buffers_exhausted: u64,
     before: QueueCounters,
@@ -218,7 +224,9 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             ended_at: Instant::NEVER,
             last_done_at: Instant::ZERO,
             last_pass: Instant::ZERO,
+            told_at: Instant::ZERO,
             passes: 0,
+            batch: vec![Completion::NONE; BATCH].into_boxed_slice(),
             stale: 0,
             buffers_exhausted: 0,
             before: QueueCounters::default(),
@@ -312,12 +320,14 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     /// Takes what the queue completed.
     #[inline]
     fn reap(&mut self, now: Instant) {
-        let mut batch = [Completion::NONE; BATCH];
+        // Lent out while its completions are handled; to make one anew would clear it each pass.
+        let mut batch = std::mem::take(&mut self.batch);
         let count = self.queue.reap(&mut batch);
         for completion in &batch[..count] {
             self.on_completion(completion, now);
             self.queue.release(completion);
         }
+        self.batch = batch;
     }
 
     #[inline]
@@ -494,7 +504,10 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             self.tally.backlog_max = self.tally.backlog_max.max(backlog);
         }
         self.last_pass = now;
-        self.tell();
+        if now >= self.told_at + TELL_EVERY {
+            self.told_at = now;
+            self.tell();
+        }
     }
 
     fn tell(&self) {
@@ -548,6 +561,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     fn finish(mut self) -> ShardYield<L> {
         let now = self.clock.now();
         self.give_up_waiting(now);
+        self.tell();
         let _ = self.queue.submit(Wait::Poll);
         let overflows = self.queue.counters().overflows;
         let measured = self.measured.unwrap_or(Measured { counters: self.before, passes: 0 });

@@ -1,7 +1,7 @@
 //! The kernel's ring as a [`Queue`].
 
 use super::{Completion, Kind, Op, Queue, QueueCounters, QueueError, Token, Wait};
-use crate::sys::uring::{self, Level, Setup, SetupError, Uring};
+use crate::sys::uring::{Level, Setup, SetupError, Uring};
 
 /// The kernel's ring as a [`Queue`].
 #[derive(Debug)]
@@ -64,18 +64,12 @@ impl Queue for UringQueue {
 
     #[inline]
     fn reap(&mut self, out: &mut [Completion]) -> usize {
-        let mut raw = [uring::Completion::default(); 64];
-        let room = out.len().min(raw.len());
-        let count = self.ring.reap(&mut raw[..room]);
-        for (out, raw) in out.iter_mut().zip(&raw[..count]) {
-            *out = Completion {
-                token: Token::from_bits(raw.user_data),
-                result: raw.result,
-                more: raw.more,
-                buffer: raw.buffer,
-            };
-        }
-        count
+        self.ring.reap_as(out, |raw| Completion {
+            token: Token::from_bits(raw.user_data),
+            result: raw.result,
+            more: raw.more,
+            buffer: raw.buffer,
+        })
     }
 
     #[inline]

@@ -50,6 +50,8 @@ pub struct Uring {
     failure: Option<i32>,
     /// SINGLE_ISSUER and the registered index bind a ring to the thread that made it.
     _of_its_thread: PhantomData<*const ()>,
+    /// Entries that the submission queue still takes; looked up at each enter, counted between.
+    room: usize,
 }
 
 struct Ring(IoUring);
@@ -93,8 +95,10 @@ impl Uring {
             overflows: 0,
             failure: None,
             _of_its_thread: PhantomData,
+            room: 0,
         };
         uring.register(setup)?;
+        uring.look_up_room();
         Ok(uring)
     }
 
@@ -122,9 +126,16 @@ impl Uring {
 
     /// Operations that can be pushed before the next submit.
     #[inline]
-    pub fn room(&mut self) -> usize {
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// What the kernel has taken; it takes nothing but in an enter, or at any time where a thread
+    /// of its own submits: there may be more room then than is known.
+    #[inline]
+    fn look_up_room(&mut self) {
         let queue = self.ring.0.submission();
-        queue.capacity() - queue.len()
+        self.room = queue.capacity() - queue.len();
     }
 
     /// Enter syscalls made.
@@ -148,6 +159,7 @@ impl Uring {
         if pushed.is_err() {
             self.push_slowly(&entry);
         }
+        self.room = self.room.saturating_sub(1);
     }
 
     #[cold]
@@ -329,9 +341,11 @@ impl Uring {
             return Err(errno);
         }
         let queue = self.ring.0.submission();
-        let (pushed, work) = (queue.len(), queue.taskrun() || queue.cq_overflow());
+        let idle = queue.is_empty() && !queue.taskrun() && !queue.cq_overflow();
+        let room = queue.capacity() - queue.len();
         drop(queue);
-        if pushed == 0 && !work {
+        self.room = room;
+        if idle {
             return Ok(());
         }
         self.enter(0, libc_enter::GETEVENTS, None)
@@ -352,13 +366,16 @@ impl Uring {
 
     fn enter(&mut self, want: u32, mut flags: u32, timeout: Option<Nanos>) -> Result<(), i32> {
         let queue = self.ring.0.submission();
-        let (pushed, asleep) = (queue.len() as u32, queue.need_wakeup());
+        let pushed = queue.len() as u32;
+        // To see the thread asleep takes a fence: only where there is such a thread.
+        let asleep = self.level.sqpoll && queue.need_wakeup();
         let overflown = queue.cq_overflow();
         drop(queue);
         if self.level.sqpoll {
             if asleep {
                 flags |= libc_enter::SQ_WAKEUP;
             } else if want == 0 && !overflown {
+                self.look_up_room();
                 return Ok(());
             }
         }
@@ -367,7 +384,9 @@ impl Uring {
         if self.registered.is_some() {
             flags |= libc_enter::REGISTERED_RING;
         }
-        match setup::enter(ring, pushed, want, flags, timeout) {
+        let entered = setup::enter(ring, pushed, want, flags, timeout);
+        self.look_up_room();
+        match entered {
             // Busy and interrupted pass by themselves: what was not taken stays queued.
             Ok(()) | Err(libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ETIME) => Ok(()),
             Err(errno) => Err(errno),
@@ -377,22 +396,28 @@ impl Uring {
     /// Moves completions into `out` and gives their number.
     #[inline]
     pub fn reap(&mut self, out: &mut [Completion]) -> usize {
+        self.reap_as(out, |completion| completion)
+    }
+
+    /// As [`Uring::reap`], in the caller's own shape: written once, where it is to stand.
+    #[inline]
+    pub fn reap_as<T>(&mut self, out: &mut [T], shape: impl Fn(Completion) -> T) -> usize {
         let mut count = 0;
         while count < out.len() {
             let Some(early) = self.early.pop() else { break };
-            out[count] = early;
+            out[count] = shape(early);
             count += 1;
         }
         let mut queue = self.ring.0.completion();
         for slot in &mut out[count..] {
             let Some(entry) = queue.next() else { break };
             let buffer = io_uring::cqueue::buffer_select(entry.flags());
-            *slot = Completion {
+            *slot = shape(Completion {
                 user_data: entry.user_data(),
                 result: entry.result(),
                 more: io_uring::cqueue::more(entry.flags()),
                 buffer,
-            };
+            });
             if let Some(buffer) = buffer {
                 self.memory.hold(buffer, entry.result());
             }

@@ -1,0 +1,129 @@
+"""From runs to tables: medians, ratios within a round, spread, and an interval."""
+
+import math
+import statistics
+
+
+def section(name, results):
+    """Markdown of a section; `results` maps (work, responder) to {tool: [run, ...]}."""
+    if name == "log":
+        return "\n\n".join(paired(*entry) for entry in results.items())
+    return "\n\n".join(compared(*entry) for entry in results.items())
+
+
+def compared(key, runs):
+    work, responder = key
+    columns = [("tool", lambda tool: tool)]
+    if work.body_bytes > 64:
+        columns += [("MB/s", lambda tool: spread(runs[tool], "mb_per_s", ",.0f"))]
+    else:
+        columns += [("requests/s", lambda tool: spread(runs[tool], "per_s", ",.0f"))]
+    if work.rate:
+        for what in ("response_ns", "lag_ns"):
+            for quantile in ("p50", "p99", "p99_9"):
+                columns.append((f"{what[:-3]} {quantile.replace('_', '.')}, us",
+                                lambda tool, w=what, q=quantile: micros(runs[tool], w, q)))
+    else:
+        rate = "mb_per_s" if work.body_bytes > 64 else "per_s"
+        first = next(iter(runs))
+        rivals = [(first, "x yardstick" if first == "floor" else f"x {first}"), ("wrk", "x wrk")]
+        for rival, title in rivals:
+            if rival in runs:
+                columns.append((title, lambda tool, r=rival: ratio(runs, tool, r, rate)))
+    columns += [
+        ("CPU us per request (user + sys)", lambda tool: charge(runs[tool])),
+        ("server busy", lambda tool: median_of(runs[tool], "server_busy", ".0%")),
+        ("failed", lambda tool: str(sum(run["failed"] for run in runs[tool]))),
+    ]
+    head = f"**{work.title}; against {responder}**\n\n"
+    return head + table([title for title, _ in columns],
+                        [[cell(tool) for _, cell in columns] for tool in runs])
+
+
+def paired(key, runs):
+    """`--log all` against `--log none`, pair by pair."""
+    work, responder = key
+    pairs = matched(runs["--log none"], runs["--log all"])
+    rows = []
+    for title, field in (("CPU of the shard per request, us", "shard_us"),
+                         ("CPU of the process per request, us", "process_us"),
+                         ("requests/s", "per_s")):
+        both = [(none[field], kept[field]) for none, kept in pairs
+                if none.get(field) and kept.get(field)]
+        if not both:
+            rows.append([title, "unavailable", "", "", ""])
+            continue
+        changes = [kept / none - 1 for none, kept in both]
+        low, high, sure = interval(changes)
+        rows.append([title, *(f"{statistics.median(side):,.3f}" for side in zip(*both)),
+                     f"{statistics.median(changes):+.2%}",
+                     f"{low:+.2%} to {high:+.2%} ({sure:.1%} sure)"])
+    head = f"**{work.title}; against {responder}; {len(pairs)} pairs**\n\n"
+    titles = ["", "--log none", "--log all", "median change", "interval of the median"]
+    return head + table(titles, rows)
+
+
+def interval(values, wanted=0.95):
+    """The narrowest pair of order statistics that holds the median with `wanted` certainty: no
+    assumption on the distribution. With fewer than six values it is not to be had; the widest is
+    given, with the certainty that it has."""
+    ordered, n = sorted(values), len(values)
+    best = None
+    for below in range(n // 2 if n > 1 else 1):
+        outside = 2 * sum(math.comb(n, k) for k in range(below + 1)) / 2**n
+        if best is None or 1 - outside >= wanted:
+            best = (ordered[below], ordered[n - 1 - below], max(0, 1 - outside))
+    return best
+
+
+def spread(runs, key, form):
+    values = [run[key] for run in runs if run.get(key) is not None]
+    if not values:
+        return "n/a"
+    low, mid, high = (format(f(values), form) for f in (min, statistics.median, max))
+    return f"{mid} ({low} to {high})" if len(values) > 1 else mid
+
+
+def median_of(runs, key, form):
+    values = [run[key] for run in runs if run.get(key) is not None]
+    return format(statistics.median(values), form) if values else "n/a"
+
+
+def micros(runs, what, quantile):
+    values = [run[what][quantile] for run in runs
+              if run.get(what) and run[what].get(quantile) is not None]
+    return f"{statistics.median(values) / 1e3:,.2f}" if values else "n/a"
+
+
+def ratio(runs, tool, rival, key):
+    """Median of the ratios within a round: what the machine does meanwhile cancels out."""
+    rounds = [(run, other) for run, other in matched(runs[tool], runs[rival])
+              if run.get(key) and other.get(key)]
+    if not rounds:
+        return "n/a"
+    return f"{statistics.median(run[key] / other[key] for run, other in rounds):.2f}"
+
+
+def matched(runs, others):
+    """Runs of the same round, where both have one."""
+    by_round = {other["round"]: other for other in others}
+    return [(run, by_round[run["round"]]) for run in runs if run["round"] in by_round]
+
+
+def charge(runs):
+    """Of the process; where a run says so, also of the thread that did the work, in the measured
+    part alone: that is what the yardstick's figure is."""
+    cell = user_and_system([run["cpu_us"] for run in runs])
+    shard = [run["shard_cpu_us"] for run in runs if run.get("shard_cpu_us")]
+    return f"{cell}; shard {user_and_system(shard)}" if shard else cell
+
+
+def user_and_system(pairs):
+    user, system = (statistics.median(side) for side in zip(*pairs))
+    return f"{user + system:.2f} ({user:.2f} + {system:.2f})"
+
+
+def table(titles, rows):
+    line = lambda cells: "| " + " | ".join(cells) + " |"
+    align = "|" + "---|" + "---:|" * (len(titles) - 1)
+    return "\n".join([line(titles), align, *map(line, rows)])

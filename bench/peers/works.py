@@ -1,0 +1,96 @@
+"""What is measured: pieces of work in sections of the document, and who does them."""
+
+from dataclasses import dataclass
+
+from tools import Floor, Onrush
+
+SMALL, KIB64, MIB1 = 64, 64 << 10, 1 << 20
+
+
+@dataclass(frozen=True)
+class Work:
+    section: str
+    kind: str  # kept, fresh or recycle
+    connections: int
+    rate: int = 0  # requests per second; 0: as many as go
+    body_bytes: int = SMALL
+    label: str = ""
+
+    @property
+    def name(self):
+        rate = f"-{self.rate // 1000}k" if self.rate else ""
+        body = "" if self.body_bytes == SMALL else f"-{self.body_bytes >> 10}KiB"
+        label = f"-{self.label}" if self.label else ""
+        return f"{self.section}-{self.connections}{body}{rate}{label}"
+
+    @property
+    def title(self):
+        body = "" if self.body_bytes == SMALL else f", answers of {self.body_bytes >> 10} KiB"
+        rate = f", {self.rate} requests/s" if self.rate else ""
+        plural = "" if self.connections == 1 else "s"
+        return f"{self.kind}, {self.connections} connection{plural}{body}{rate}"
+
+
+WORKS = (
+    *(Work("kept", "kept", n) for n in (1, 16, 64, 256)),
+    *(Work("fresh", "fresh", n) for n in (16, 64, 256)),
+    *(Work("recycle", "recycle", n) for n in (16, 64, 256)),
+    Work("bodies", "kept", 16, body_bytes=KIB64),
+    Work("bodies", "kept", 16, body_bytes=MIB1),
+    Work("open", "kept", 64, rate=20_000),
+    Work("open", "kept", 64, rate=50_000),
+    Work("log", "kept", 64),
+    *(Work("shapes", "kept", n) for n in (1, 16, 64, 256)),
+    Work("shapes", "kept", 16, body_bytes=KIB64),
+    Work("shapes", "kept", 16, body_bytes=MIB1),
+    *(Work("shapes", kind, 64, label=kind) for kind in ("fresh", "recycle")),
+    *(Work("shapes", "kept", 64, rate=rate) for rate in (20_000, 50_000)),
+)
+
+KEPT_SHAPES = {
+    "multishot": [],
+    "one-shot": ["--receive", "oneshot"],
+    "multishot, coop": ["--taskrun", "coop"],
+    "multishot, want 8": ["--want", "8"],
+    "multishot, want 32": ["--want", "32"],
+    "multishot, want 32 in 30 us": ["--want", "32", "--min-wait-us", "30"],
+    "one-shot, want 32": ["--receive", "oneshot", "--want", "32"],
+}
+BODY_SHAPES = {
+    "multishot, 4 KiB buffers": [],
+    "multishot, 16 KiB buffers": ["--buffer-bytes", "16384"],
+    "multishot, 64 KiB buffers": ["--buffer-bytes", "65536"],
+    "bundle, 4 KiB buffers": ["--receive", "bundle"],
+    "bundle, 16 KiB buffers": ["--receive", "bundle", "--buffer-bytes", "16384"],
+    "one-shot, 64 KiB buffer": ["--receive", "oneshot", "--buffer-bytes", "65536"],
+    "one-shot, dropped (MSG_TRUNC)": ["--receive", "truncate"],
+}
+FRESH_SHAPES = {
+    "defer": [],
+    "coop": ["--taskrun", "coop"],
+    "defer, want 8": ["--want", "8"],
+    "coop, want 8": ["--taskrun", "coop", "--want", "8"],
+}
+OPEN_SHAPES = {
+    "enter each pass": [],
+    "enter on the flag": ["--poll", "flag"],
+    "enter on the flag, coop": ["--poll", "flag", "--taskrun", "coop"],
+    "enter each pass, one-shot": ["--receive", "oneshot"],
+}
+
+
+def contenders(work, onrush, floor, peers):
+    """Who does `work`."""
+    if work.section == "log":
+        return [Onrush(onrush, f"--log {mode}", ["--log", mode]) for mode in ("none", "all")]
+    if work.section == "shapes":
+        shapes = OPEN_SHAPES if work.rate else BODY_SHAPES if work.body_bytes > SMALL \
+            else KEPT_SHAPES if work.kind == "kept" else FRESH_SHAPES
+        return [Floor(floor, name, extra) for name, extra in shapes.items()]
+    # The yardstick does not look at a body: the kernel need not copy it.
+    extra = ["--receive", "truncate"] if work.section == "bodies" else []
+    if work.kind == "recycle":
+        # No peer can: wrk's fresh connections are what it is compared with.
+        others = [peer for peer in peers if peer.name == "wrk"]
+        return [Floor(floor, extra=extra), Onrush(onrush), *others]
+    return [Floor(floor, extra=extra), Onrush(onrush), *peers]
