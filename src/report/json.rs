@@ -203,6 +203,7 @@ fn connections(tally: &Tally) -> Value {
         "ended": tally.connections_ended,
         "reopened": tally.connections_reopened,
         "max_concurrence": tally.concurrence_max,
+        "ports_set_aside": tally.ports_set_aside,
     })
 }
 

@@ -225,7 +225,11 @@ fn counts(summary: &Summary) -> String {
             "{} asked, {} opened, {} served, {} reopened",
             t.connections_asked, t.connections_opened, t.connections_served, t.connections_reopened
         );
-        line(&mut out, "Opened", connections);
+        let aside = match t.ports_set_aside {
+            0 => String::new(),
+            ports => format!(", {ports} ports in use by others set aside"),
+        };
+        line(&mut out, "Opened", connections + &aside);
     }
     let seen = Outcome::ALL.iter().filter(|&&outcome| t.outcome(outcome) > 0);
     let outcomes: Vec<_> = seen.map(|&o| format!("{o} {}", t.outcome(o))).collect();
