@@ -1,4 +1,4 @@
-//! A run that is interrupted, and a run that is killed.
+//! A run that is interrupted or killed, or whose results have nowhere to go.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod support;
@@ -44,6 +44,16 @@ fn ctrl_c_drains_and_prints_the_whole_report() {
 #[test]
 fn a_terminated_run_drains_and_prints_the_whole_report() {
     check_drains(Signal::SIGTERM, 143);
+}
+
+#[test]
+fn a_json_file_that_cannot_be_written_does_not_cost_the_report() {
+    let server = Hostile::start(Manner::Answers);
+    let args = ["-n", "50", "-c", "2", "--json", "/nowhere/run.json", &server.url()];
+    let ended = Run::start(&args).ended();
+    assert_eq!(ended.code(), Some(1), "stdout: {}", ended.stdout);
+    assert!(ended.stderr.contains("--json /nowhere/run.json"), "stderr: {}", ended.stderr);
+    assert_eq!(count(&ended.json(), "totals.ok"), 50);
 }
 
 #[test]

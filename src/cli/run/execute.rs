@@ -164,12 +164,14 @@ pub(in crate::cli) fn show(
     let cannot = |error: &dyn std::fmt::Display| CliError::CannotRun(error.to_string());
     let mut summary = report::load_files(logs, force).map_err(|error| cannot(&error))?;
     summary.judge(gates);
+    let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
+    // Both, whichever of them fails.
+    let printed = terminal.print(&output.format.write(&summary, options));
     if let Some(path) = &output.json {
         std::fs::write(path, report::json::write(&summary))
             .map_err(|error| cannot(&format_args!("--json {}: {error}", path.display())))?;
     }
-    let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
-    terminal.print(&output.format.write(&summary, options))?;
+    printed?;
     let invalid = summary.verdict == Verdict::Invalid;
     Ok(Shown { invalid, breached: summary.is_breached() })
 }
