@@ -17,6 +17,8 @@ pub enum LogError {
     NoRoom(PathBuf, ByteSize),
     /// The file is there already and is not one that a log may take the place of.
     NotReplaced(PathBuf),
+    /// Another run writes the file.
+    InUse(PathBuf),
     /// A shard has not dropped its writer.
     StillWritten(u32),
     /// The file is not a log that can be read.
@@ -80,6 +82,10 @@ impl fmt::Display for LogError {
                 "'{}' is not a regular file, so no log takes its place; choose another with -o",
                 path.display()
             ),
+            Self::InUse(path) => {
+                let path = path.display();
+                write!(f, "another run still writes '{path}'; choose another place with -o")
+            }
             Self::StillWritten(shard) => {
                 write!(f, "shard {shard} still writes to the log; end the shards first")
             }

@@ -23,14 +23,15 @@ use super::header::{
 use super::writer::{Progress, Writer};
 use crate::evidence::Environment;
 use crate::plan::{LogMode, Pattern, Plan};
-use crate::sys::map::{Region, allocate};
+use crate::sys::map::{Claimed, Region, allocate, claim};
 use crate::unit::{ByteSize, Field, Instant, Nanos};
 
 /// Makes the log of a run at `path`, with a writer for each shard of the plan. What is there
 /// already is renamed to `path.old`.
 ///
 /// # Errors
-/// The file cannot be made, what is there is not a regular file, or the disk is full.
+/// The file cannot be made, what is there is not a regular file or another run still writes it,
+/// or the disk is full.
 pub fn create(
     path: &Path,
     plan: &Plan,
@@ -105,7 +106,7 @@ impl Shape {
 #[derive(Debug)]
 pub struct Keeper {
     path: PathBuf,
-    file: File,
+    file: Claimed,
     header: Region,
     chunks_at: u64,
     shape: Shape,
@@ -145,6 +146,7 @@ pub(super) fn create_shaped(
     let path = set_old_aside(path)?;
     let file = File::options().read(true).write(true).create_new(true).open(&path);
     let file = file.map_err(LogError::unwritable("create", &path))?;
+    let file = claim(file).map_err(LogError::unwritable("claim", &path))?;
 
     let (plan_text, environment_text) = (plan.to_text(), environment.to_text());
     let plan_at = Span { at: HEADER_BYTES as u64, bytes: plan_text.len() as u64 };
@@ -189,6 +191,11 @@ fn set_old_aside(path: &Path) -> Result<PathBuf, LogError> {
         Ok(_) => return Err(LogError::NotReplaced(path.to_owned())),
         Err(_) => return Ok(path.to_owned()),
     };
+    // The run that writes it will look for its own figures there.
+    let is_claimed = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    if File::open(&path).and_then(claim).is_err_and(is_claimed) {
+        return Err(LogError::InUse(path));
+    }
     let mut old = path.clone().into_os_string();
     old.push(".old");
     fs::rename(&path, old).map_err(LogError::unwritable("rename the old", &path))?;

@@ -400,6 +400,18 @@ fn an_older_log_is_set_aside_once() {
 }
 
 #[test]
+fn a_log_that_another_run_writes_is_left_alone() {
+    let scratch = Scratch::new("use");
+    let (keeper, writers) = create(&scratch.file(), &plan(1), &environment()).unwrap();
+    let message = create(&scratch.file(), &plan(1), &environment()).unwrap_err().to_string();
+    assert!(message.contains("another run"), "{message}");
+    drop(writers);
+    keeper.finish("first").unwrap();
+    assert_eq!(Reader::open(&scratch.file()).unwrap().trailer(), Some("first"));
+    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
+}
+
+#[test]
 fn only_a_regular_file_is_set_aside() {
     let scratch = Scratch::new("regular");
     for path in [scratch.0.clone(), PathBuf::from("/dev/null")] {

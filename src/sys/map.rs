@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use nix::errno::Errno;
-use nix::fcntl::posix_fallocate;
+use nix::fcntl::{Flock, FlockArg, posix_fallocate};
 
 /// Words of a record: a cache line.
 pub const RECORD_WORDS: usize = 8;
@@ -103,6 +103,17 @@ impl Region {
         }
         self.map.advise_range(Advice::PopulateWrite, range.start, end - range.start)
     }
+}
+
+/// A file that no other process can claim until it is dropped; it can still be read.
+pub type Claimed = Flock<File>;
+
+/// Claims `file`.
+///
+/// # Errors
+/// Another process has it (`WouldBlock`), or its file system knows no claims.
+pub fn claim(file: File) -> io::Result<Claimed> {
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error.into())
 }
 
 /// Gives `bytes` of `file` from `offset` blocks on the disk, and lengthens it to hold them.
