@@ -5,9 +5,13 @@
 mod support;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt,
+};
 use serde_json::Value;
 use support::Folder;
 use support::hostile::{Hostile, Manner};
@@ -218,4 +222,17 @@ fn a_second_answer_spoils_the_connection_and_answers_nobody() {
     let (ok, broken) = (count(&json, "outcomes.ok"), count(&json, "outcomes.protocol"));
     assert_eq!(ok + broken, PLANNED, "{json:#}");
     assert!(ok > 0, "{json:#}");
+}
+
+#[test]
+fn a_pair_that_another_process_connected_costs_no_session() {
+    let server = Hostile::start(Manner::Answers);
+    let SocketAddr::V4(target) = server.address() else { panic!("it listens on IPv4") };
+    let other = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None).unwrap();
+    setsockopt(&other, sockopt::ReuseAddr, &true).unwrap();
+    bind(other.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 19_400)).unwrap();
+    connect(other.as_raw_fd(), &SockaddrIn::from(target)).unwrap();
+    let json = run(&["-n", "100", "-c", "4", "--ports", "19400-19410", &server.url()]).done();
+    assert_eq!(count(&json, "totals.ok"), 100);
+    assert_eq!(count(&json, "connections.opened"), 4);
 }

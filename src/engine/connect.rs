@@ -109,16 +109,22 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     fn open_failed(&mut self, slot: u32, step: Step, errno: i32, now: Instant) {
         self.opening -= 1;
         let conn = &mut self.conns[slot as usize];
-        let taken = step == Step::Bind && matches!(errno, EADDRINUSE | EADDRNOTAVAIL);
-        if taken && let Some(endpoint) = conn.endpoint.take() {
-            // Something else holds this port: the next one will do.
-            self.ports.set_aside(endpoint);
-            self.retire(slot, now);
-            return self.open(slot, now);
+        if step == Step::Bind && is_taken(errno) && conn.endpoint.is_some() {
+            return self.open_elsewhere(slot, now);
         }
         self.tally.count_error(self.phase, step, errno as u16);
         self.retire(slot, now);
         self.retry(slot, now);
+    }
+
+    /// Something else holds the slot's port: the next one will do.
+    #[cold]
+    fn open_elsewhere(&mut self, slot: u32, now: Instant) {
+        if let Some(endpoint) = self.conns[slot as usize].endpoint.take() {
+            self.ports.set_aside(endpoint);
+        }
+        self.retire(slot, now);
+        self.open(slot, now);
     }
 
     fn retry(&mut self, slot: u32, now: Instant) {
@@ -182,8 +188,12 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     pub(super) fn lose(&mut self, slot: u32, step: Step, errno: i32, now: Instant) {
         match self.conns[slot as usize].state {
             State::Connecting => {
-                self.tally.count_error(self.phase, step, errno as u16);
                 self.awaiting.remove(&mut self.links, slot);
+                if step == Step::Connect && is_taken(errno) {
+                    // With SO_REUSEADDR it is the connect that meets another process's pair.
+                    return self.open_elsewhere(slot, now);
+                }
+                self.tally.count_error(self.phase, step, errno as u16);
                 let endpoint = &mut self.conns[slot as usize].endpoint;
                 if errno == ECONNREFUSED
                     && let Some(endpoint) = endpoint.take()
@@ -262,4 +272,9 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     pub(super) fn lacks_ports(&self) -> bool {
         !self.starved.is_empty() && self.phase != Phase::Connect
     }
+}
+
+/// Whether an error says that a source port is not to be had.
+fn is_taken(errno: i32) -> bool {
+    matches!(errno, EADDRINUSE | EADDRNOTAVAIL)
 }
