@@ -5,6 +5,7 @@
 mod conn;
 mod connect;
 mod control;
+mod gaps;
 mod list;
 mod ports;
 mod run;
@@ -13,6 +14,7 @@ mod session;
 mod shard;
 
 pub use control::{Control, Live, Stop};
+pub use gaps::Stalls;
 pub use ports::{Endpoint, LeftOver, PortPool};
 pub use run::{Ended, Run, RunError, Standing};
 pub use shard::{Edges, Parts, Shard, ShardError, ShardYield};

@@ -1,6 +1,7 @@
 //! How a session lives: it is started, each of its requests is sent and ends, and it ends.
 
 use super::conn::{Conn, Session, State};
+use super::control::Stop;
 use super::schedule::Due;
 use super::shard::{BATCH, Shard};
 use crate::clock::Clock;
@@ -8,8 +9,8 @@ use crate::evidence::{Outcome, Phase, Request, Step};
 use crate::log::Append;
 use crate::plan::OnCap;
 use crate::protocol::{Answer, Fault, Outgoing, Progress, Protocol};
-use crate::ring::{Completion, Op, Queue};
-use crate::unit::Instant;
+use crate::ring::{Completion, Op, Queue, Wait};
+use crate::unit::{Instant, Nanos};
 
 const ECONNREFUSED: i32 = 111;
 const EHOSTUNREACH: i32 = 113;
@@ -21,6 +22,9 @@ const ENOBUFS: i32 = 105;
 
 /// A request above this may have to wait for the peer to read: it is asked whether it went out.
 const LARGE: u64 = 64 << 10;
+
+/// A millisecond each: the keeper of a log that can still grow is back long before.
+const LOG_WAITS_MAX: u32 = 500;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +71,11 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
                 return false;
             }
             let Some(due) = self.schedule.take() else { return false };
-            let ready_at = due.intended_at.max(self.conns[slot as usize].since);
+            let ready_at = if self.gaps.hide(due.intended_at) {
+                due.intended_at
+            } else {
+                due.intended_at.max(self.conns[slot as usize].since)
+            };
             if ready_at > due.intended_at {
                 if self.plan.on_cap == OnCap::Drop {
                     // It met the cap, though we only come to it now that there is room.
@@ -131,6 +139,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     #[inline]
     fn start(&mut self, slot: u32, due: Due, ready_at: Instant, now: Instant) {
         self.idle.remove(&mut self.links, slot);
+        self.work += 1;
         let number = self.next_session();
         self.sessions_open += 1;
         self.tally.concurrence_max = self.tally.concurrence_max.max(self.sessions_open);
@@ -417,9 +426,21 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         self.record(&request, due.intended_at);
     }
 
+    /// A backlog may be larger than what the log has ready: nothing hurries any more, so its
+    /// keeper is given time; a run that is given up, or whose disk is full, goes on without.
+    fn await_log(&mut self) {
+        for _ in 0..LOG_WAITS_MAX {
+            if self.log.has_room() || self.control.stopped() == Stop::Abandon {
+                return;
+            }
+            let _ = self.queue.submit(Wait::For(1, Nanos::from_millis(1)));
+        }
+    }
+
     /// The drain is over: what still waits is unserved, what is under way stays without outcome.
     pub(super) fn give_up_waiting(&mut self, now: Instant) {
         while let Some(due) = self.schedule.take() {
+            self.await_log();
             if due.phase == Phase::Measure {
                 self.tally.sessions_deferred += 1;
             }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::conn::{Conn, State};
 use super::connect::{OPENING_MAX, RETRY_AFTER};
 use super::control::{Control, Live, Stop};
+use super::gaps::{Gaps, Pass, Stalls};
 use super::list::{Links, List};
 use super::ports::PortPool;
 use super::schedule::Schedule;
@@ -60,7 +61,7 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
     pub(super) log: L,
     pub(super) ports: PortPool,
     pub(super) plan: &'a Plan,
-    control: &'a Control,
+    pub(super) control: &'a Control,
     live: &'a Live,
     pub(super) conns: Vec<Conn<P::Conn>>,
     pub(super) template_bytes: Vec<u64>,
@@ -97,6 +98,12 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
     ended_at: Instant,
     pub(super) last_done_at: Instant,
     last_pass: Instant,
+    /// How long the last submit was allowed to wait.
+    waited: Nanos,
+    /// Sessions started and completions handled in the last pass.
+    pub(super) work: u32,
+    /// Times in which we were not there.
+    pub(super) gaps: Gaps,
     told_at: Instant,
     passes: u64,
     /// Where completions are taken to; [`BATCH`] long.
@@ -130,6 +137,8 @@ pub struct ShardYield<L> {
     pub stale_completions: u64,
     /// Times that the receive buffers ran out.
     pub buffers_exhausted: u64,
+    /// Times in the measure phase in which the shard was held up by something else.
+    pub stalls: Stalls,
     /// When the measure phase ended for this shard.
     pub ended_at: Instant,
     /// When its last request ended.
@@ -224,6 +233,9 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             ended_at: Instant::NEVER,
             last_done_at: Instant::ZERO,
             last_pass: Instant::ZERO,
+            waited: Nanos::ZERO,
+            work: 0,
+            gaps: Gaps::new(),
             told_at: Instant::ZERO,
             passes: 0,
             batch: vec![Completion::NONE; BATCH].into_boxed_slice(),
@@ -308,12 +320,20 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     #[inline]
     fn pass(&mut self, edges: &mut impl Edges) -> Result<(), ShardError> {
         let now = self.clock.now();
+        let pass = Pass { from: self.last_pass, to: now, waited: self.waited, work: self.work };
+        self.gaps.note(pass, self.phase == Phase::Measure, !self.idle.is_empty());
+        self.work = 0;
         self.reap(now);
         self.expire(now);
         self.turn_phase(now, edges);
         self.start_due(now);
         self.account(now);
-        self.queue.submit(self.wait(now))?;
+        let wait = self.wait(now);
+        self.waited = match wait {
+            Wait::Poll => Nanos::ZERO,
+            Wait::For(_, timeout) => timeout,
+        };
+        self.queue.submit(wait)?;
         Ok(())
     }
 
@@ -323,6 +343,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         // Lent out while its completions are handled; to make one anew would clear it each pass.
         let mut batch = std::mem::take(&mut self.batch);
         let count = self.queue.reap(&mut batch);
+        self.work += count as u32;
         for completion in &batch[..count] {
             self.on_completion(completion, now);
             self.queue.release(completion);
@@ -565,6 +586,9 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         let _ = self.queue.submit(Wait::Poll);
         let overflows = self.queue.counters().overflows;
         let measured = self.measured.unwrap_or(Measured { counters: self.before, passes: 0 });
+        if self.plan.fresh {
+            self.tally.connections_opened = self.tally.connections_started;
+        }
         self.tally.ports_set_aside = self.ports.set_aside_count();
         ShardYield {
             counters: QueueCounters {
@@ -578,6 +602,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             log: self.log,
             stale_completions: self.stale,
             buffers_exhausted: self.buffers_exhausted,
+            stalls: self.gaps.stalls(),
             ended_at: self.ended_at,
             last_done_at: self.last_done_at,
         }

@@ -81,6 +81,12 @@ record! {
         pub minor_faults: Option<u64>,
         /// Page faults with IO.
         pub major_faults: Option<u64>,
+        /// Times in which something else held the shard up for more than a millisecond.
+        pub stalls: Option<u64>,
+        /// All of these together, in ns.
+        pub stalled_ns: Option<u64>,
+        /// The longest, in ns.
+        pub stall_max_ns: Option<u64>,
         /// From the start of the measure phase to the last end of a request of it that was ok.
         pub span: Nanos,
         /// What it counted.

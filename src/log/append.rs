@@ -6,6 +6,11 @@ use crate::evidence::Request;
 pub trait Append {
     /// Takes one request. Neither blocks nor allocates in a run.
     fn append(&mut self, request: &Request);
+
+    /// Whether the next request would be kept, and not lost for want of room.
+    fn has_room(&mut self) -> bool {
+        true
+    }
 }
 
 impl Append for Vec<Request> {

@@ -117,6 +117,13 @@ impl Append for Writer {
             _ => self.lost += 1,
         }
     }
+
+    fn has_room(&mut self) -> bool {
+        if self.mode != LogMode::Nothing && self.next == self.end {
+            self.take_chunk();
+        }
+        self.mode == LogMode::Nothing || self.next < self.end
+    }
 }
 
 impl Drop for Writer {

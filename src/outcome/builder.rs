@@ -5,7 +5,8 @@ use super::summary::{Clues, Figures, Rates, ShardSummary, Summary};
 use super::{Regime, Series, Trailer, Verdict};
 use crate::evidence::{Environment, Evidence, Request, Tally};
 use crate::plan::{LogMode, Plan};
-use crate::unit::{Instant, Nanos};
+use crate::stats::Recorder;
+use crate::unit::{Instant, Nanos, Rate};
 
 /// Builds a [`Summary`] from what a log holds, in any order of the shards' records; those of one
 /// shard come in the order of its log.
@@ -77,6 +78,10 @@ impl Builder {
         for (shard, of_shard) in &shards {
             tally.add(&shard.tally);
             series.merge(of_shard);
+        }
+        if self.plan.rate == Rate::Max {
+            // A closed loop cannot see waiting, nor be late: no sample of it was measured.
+            (series.wait, series.lag) = (Recorder::new(), Recorder::new());
         }
         Summary {
             regime: Regime::of(&self.plan, &tally, measured, evidence.is_none()),

@@ -2,7 +2,7 @@
 
 use super::Summary;
 use crate::evidence::{Evidence, Outcome};
-use crate::plan::{ClockName, LogMode};
+use crate::plan::{ClockName, LogMode, Pattern};
 use crate::unit::{Quantile, Rate};
 use crate::words;
 
@@ -114,6 +114,8 @@ pub(super) fn of(summary: &Summary) -> Vec<Check> {
         counters_are_records(summary),
         sent_shortfall(summary),
         lag_share(summary),
+        stalled_share(summary),
+        cut_short(summary),
         no_port(summary),
         connections_missing(summary),
         clock_error(summary),
@@ -165,7 +167,8 @@ fn counters_are_records(summary: &Summary) -> Check {
     match summary.clues.difference {
         Some(apart) => Check::counted(
             name,
-            apart,
+            // Records that found no room are a check of their own.
+            apart.saturating_sub(summary.tally.log_lost),
             NONE_OR_INVALID,
             "records are missing or damaged: was the log cut or copied while the run went on?",
         ),
@@ -209,6 +212,10 @@ fn lag_share(summary: &Summary) -> Check {
     if summary.plan.rate == Rate::Max {
         return Check::unavailable(name, "%", "in a closed loop nothing is late");
     }
+    if matches!(summary.plan.pattern, Pattern::Rush(_)) {
+        let why = "the last of a rush are late by what one core can burst";
+        return Check::unavailable(name, "%", why);
+    }
     let supported = LAG_AT.into_iter().find_map(|at| {
         let (lag, response) = (figures.lag.quantile(at)?, figures.response.quantile(at)?);
         Some((at, 100.0 * lag.0 as f64 / response.0.max(1) as f64))
@@ -225,6 +232,39 @@ fn lag_share(summary: &Summary) -> Check {
              its own (--cpus), or lower the rate"
         ),
     )
+}
+
+/// The part of the measure phase in which a shard was not there, though it was to be: stopped,
+/// descheduled, or without its CPU. It holds in a closed loop too.
+fn stalled_share(summary: &Summary) -> Check {
+    let (name, unit) = ("stalled_share", "%");
+    let Some(evidence) = &summary.evidence else {
+        return Check::unavailable(name, unit, KILLED);
+    };
+    let worst = evidence.shards.iter().filter_map(|shard| shard.stalled_ns).max();
+    let Some(worst) = worst.filter(|_| summary.measured.0 > 0) else {
+        return Check::unavailable(name, unit, "the run kept no account of it");
+    };
+    Check::judged(
+        name,
+        (100.0 * worst as f64 / summary.measured.0 as f64, unit),
+        Limits { suspect: 1.0, invalid: 10.0 },
+        "something else held a shard up: keep its CPU free (--cpus, isolcpus), or watch for steal",
+    )
+}
+
+/// What ended a run before its time, other than a signal.
+fn cut_short(summary: &Summary) -> Check {
+    let name = "cut_short";
+    match &summary.evidence {
+        None => Check::unavailable(name, "", KILLED),
+        Some(Evidence { cut_short: None, .. }) => {
+            Check::counted(name, 0, NONE_OR_SUSPECT, "what ended it is said")
+        }
+        Some(Evidence { cut_short: Some(why), .. }) => {
+            Check::counted(name, 1, NONE_OR_SUSPECT, why)
+        }
+    }
 }
 
 fn no_port(summary: &Summary) -> Check {

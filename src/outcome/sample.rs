@@ -144,6 +144,9 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
     tally.connections_started = 4;
     tally.concurrence_max = 1;
     let evidence = ShardEvidence {
+        stalls: Some(0),
+        stalled_ns: Some(0),
+        stall_max_ns: Some(0),
         cpu: index as u64,
         ring: "defer-taskrun".into(),
         enters: 500,

@@ -72,7 +72,7 @@ const START: Instant = Instant(1_000_000_000);
 /// Runs a plan of one shard against `peer`.
 fn simulate(plan: &Plan, peer: impl Peer + 'static) -> SimRun {
     let ports = PortPool::new(1, plan.ports, &[], Nanos::from_secs(1));
-    simulate_with(plan, peer, ports, |_, _| {})
+    simulate_with(plan, peer, ports, |_, _, _| {})
 }
 
 /// As [`simulate`], with these ports, and `meddle` called as time goes by.
@@ -80,18 +80,18 @@ fn simulate_with(
     plan: &Plan,
     peer: impl Peer + 'static,
     ports: PortPool,
-    mut meddle: impl FnMut(Instant, &Control) + 'static,
+    mut meddle: impl FnMut(Instant, &Control, &SimClock) + 'static,
 ) -> SimRun {
     let control = Rc::new(Control::default());
     let live = Live::default();
     let clock = SimClock(Rc::new(Cell::new(0)));
     let mut queue = SimQueue::new(clock.clone(), plan.concurrence, peer);
-    let controlled = Rc::clone(&control);
+    let (controlled, meddled) = (Rc::clone(&control), clock.clone());
     queue.on_time(move |now| {
         if now + Nanos::from_millis(1) >= START && controlled.start_at().is_none() {
             controlled.start(START);
         }
-        meddle(now, &controlled);
+        meddle(now, &controlled, &meddled);
     });
     let parts = Parts { queue, clock, protocol: OneByte, log: Vec::new(), ports };
     let mut shard = Shard::new(parts, plan, 0, &control, &live);

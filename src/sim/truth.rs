@@ -87,6 +87,33 @@ fn a_stall_shows_in_response_and_not_in_service() {
 }
 
 #[test]
+fn when_we_are_stopped_the_lateness_is_ours() {
+    let plan = Plan {
+        rate: Rate::per_second(2000),
+        duration: Nanos::from_secs(4),
+        concurrence: 64,
+        ..sample::plan()
+    };
+    let ports = PortPool::new(1, plan.ports, &[], Nanos::from_secs(1));
+    let stop_at = START + Nanos::from_secs(1);
+    let mut stopped = false;
+    let run = simulate_with(&plan, Fixed(Nanos::from_micros(100)), ports, move |now, _, clock| {
+        if now >= stop_at && !stopped {
+            stopped = true;
+            clock.0.set(now.0 + 1_000_000_000);
+        }
+    });
+    assert_identities(&run);
+    let stalls = run.yielded.stalls;
+    assert_eq!(stalls.count, 1, "{stalls:?}");
+    assert!(stalls.longest.0.abs_diff(1_000_000_000) < 1_000_000, "{stalls:?}");
+    let lag = quantile(values(&run, Request::lag), 0.99);
+    assert!(lag.abs_diff(960_000_000) < 12_000_000, "lag injected is lag reported: {lag}");
+    let wait = quantile(values(&run, Request::wait), 1.0);
+    assert!(wait < 10_000_000, "what waits behind our own backlog: {wait}");
+}
+
+#[test]
 fn the_mean_wait_of_random_arrivals_at_one_worker_is_that_of_theory() {
     // M/D/1 at load 0.5: mean wait = rho D / (2 (1 - rho)) = D / 2.
     let plan = Plan {
@@ -180,7 +207,7 @@ fn a_target_that_goes_away_does_not_cost_the_ports() {
     }
     let plan = Plan { concurrence: 4, timeout: Nanos::from_millis(50), ..sample::plan() };
     let ports = PortPool::new(1, "10-29".parse().unwrap(), &[], Nanos::from_secs(60));
-    let run = simulate_with(&plan, Gone, ports, |_, _| {});
+    let run = simulate_with(&plan, Gone, ports, |_, _, _| {});
     assert_identities(&run);
     let tally = &run.yielded.tally;
     assert_eq!(tally.outcome(Outcome::NoPort), 0, "{:?}", tally.outcomes);
@@ -237,7 +264,7 @@ fn a_silent_target_times_out_and_stays_in_the_tail() {
 fn a_dry_pool_says_no_port_and_never_connects_unbound() {
     let plan = Plan { fresh: true, concurrence: 8, ..sample::plan() };
     let ports = PortPool::new(1, "10-13".parse().unwrap(), &[], Nanos::from_secs(100));
-    let run = simulate_with(&plan, Fixed(Nanos::from_micros(100)), ports, |_, _| {});
+    let run = simulate_with(&plan, Fixed(Nanos::from_micros(100)), ports, |_, _, _| {});
     assert_identities(&run);
     assert_eq!(run.yielded.tally.outcome(Outcome::Ok), 4);
     assert_eq!(run.yielded.tally.outcome(Outcome::NoPort), 996);
@@ -284,7 +311,7 @@ fn requests_of_a_session_follow_each_other_after_the_think_time() {
 fn a_run_that_is_stopped_drains_and_keeps_its_books() {
     let plan = Plan { duration: Nanos::from_secs(100), ..sample::plan() };
     let ports = PortPool::new(1, plan.ports, &[], Nanos::from_secs(1));
-    let run = simulate_with(&plan, Fixed(Nanos::from_millis(3)), ports, |now, control| {
+    let run = simulate_with(&plan, Fixed(Nanos::from_millis(3)), ports, |now, control, _| {
         if now >= START + Nanos::from_millis(500) {
             control.stop(crate::engine::Stop::Drain);
         }

@@ -123,9 +123,9 @@ fn carry_out<P: Protocol>(
     make: impl Fn(u32) -> P + Sync,
 ) -> Result<Exit, CliError> {
     let plan = &command.plan;
+    let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
     // The main thread stays off the shards' CPUs; where it cannot, it is at least mostly asleep.
     let _ = command.spare_cpus.0.first().map(|&spare| cpu::pin_to(spare));
-    let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
     let run = Run { plan, environment: &environment, log: &command.out };
     let mut progress = terminal.progress(plan);
     let ended = run.perform(make, |standing| {
