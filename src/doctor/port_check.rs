@@ -55,7 +55,7 @@ fn arithmetic(plan: &Plan, budget: &PortBudget) -> String {
     }
     match budget.in_time_wait {
         0 => said,
-        held => format!("{said}; {held} still in TIME_WAIT"),
+        held => format!("{said}; {held} in use or in TIME_WAIT"),
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
         plan.concurrence = 8;
         let free_in = vec![Nanos(30_000_000_001); 4];
         let line = ports(&Facts { free_in, ..facts() }, &plan);
-        check(&line, State::Bad, "4 still in TIME_WAIT");
+        check(&line, State::Bad, "4 in use or in TIME_WAIT");
         check(&line, State::Bad, "wait 31 s");
         plan.concurrence = 12;
         check(&ports(&facts(), &plan), State::Bad, "2 --source addresses, or -c 10");

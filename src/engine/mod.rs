@@ -10,6 +10,7 @@ mod list;
 mod ports;
 mod run;
 mod schedule;
+mod seams;
 mod session;
 mod shard;
 
@@ -17,4 +18,5 @@ pub use control::{Control, Live, Stop};
 pub use gaps::Stalls;
 pub use ports::{Endpoint, LeftOver, PortPool};
 pub use run::{Ended, Run, RunError, Standing};
-pub use shard::{Edges, Parts, Shard, ShardError, ShardYield};
+pub use seams::{Edges, Parts, ShardError, ShardYield};
+pub use shard::Shard;

@@ -23,8 +23,11 @@ const ENOBUFS: i32 = 105;
 /// A request above this may have to wait for the peer to read: it is asked whether it went out.
 const LARGE: u64 = 64 << 10;
 
-/// A millisecond each: the keeper of a log that can still grow is back long before.
-const LOG_WAITS_MAX: u32 = 500;
+/// More completions than will come: a wait for time alone.
+const NOTHING: u32 = 1 << 14;
+
+/// Of a millisecond each, in all: a log that can still grow has grown by then.
+const LOG_WAITS_MAX: u32 = 10_000;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]
@@ -428,19 +431,18 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
 
     /// A backlog may be larger than what the log has ready: nothing hurries any more, so its
     /// keeper is given time; a run that is given up, or whose disk is full, goes on without.
-    fn await_log(&mut self) {
-        for _ in 0..LOG_WAITS_MAX {
-            if self.log.has_room() || self.control.stopped() == Stop::Abandon {
-                return;
-            }
-            let _ = self.queue.submit(Wait::For(1, Nanos::from_millis(1)));
+    fn await_log(&mut self, patience: &mut u32) {
+        while *patience > 0 && !self.log.has_room() && self.control.stopped() != Stop::Abandon {
+            *patience -= 1;
+            let _ = self.queue.submit(Wait::For(NOTHING, Nanos::from_millis(1)));
         }
     }
 
     /// The drain is over: what still waits is unserved, what is under way stays without outcome.
     pub(super) fn give_up_waiting(&mut self, now: Instant) {
+        let mut patience = LOG_WAITS_MAX;
         while let Some(due) = self.schedule.take() {
-            self.await_log();
+            self.await_log(&mut patience);
             if due.phase == Phase::Measure {
                 self.tally.sessions_deferred += 1;
             }

@@ -1,23 +1,23 @@
 //! A shard: one pinned thread that owns a queue, a port pool, a clock and a log writer, and
 //! shares nothing while it runs.
 
-use std::fmt;
 use std::sync::atomic::Ordering;
 
 use super::conn::{Conn, State};
 use super::connect::{OPENING_MAX, RETRY_AFTER};
 use super::control::{Control, Live, Stop};
-use super::gaps::{Gaps, Pass, Stalls};
+use super::gaps::{Gaps, Pass};
 use super::list::{Links, List};
 use super::ports::PortPool;
 use super::schedule::Schedule;
+use super::seams::{Edges, Parts, ShardError, ShardYield};
 use crate::clock::Clock;
 use crate::evidence::{Outcome, Phase, Request, Tally};
 use crate::log::Append;
 use crate::outcome::Series;
 use crate::plan::{Idle, OnCap, Plan};
 use crate::protocol::Protocol;
-use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, QueueCounters, QueueError, Wait};
+use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, QueueCounters, Wait};
 use crate::unit::{Instant, Nanos, Rate};
 
 /// Completions handled per look at the clock.
@@ -36,21 +36,6 @@ const TELL_EVERY: Nanos = Nanos::from_millis(5);
 
 /// The longest that a shard waits before it looks at the stop flag again.
 const WAIT_MAX: Nanos = Nanos::from_millis(10);
-
-/// What a shard is made of.
-#[derive(Debug)]
-pub struct Parts<Q, C, P, L> {
-    /// Where operations go.
-    pub queue: Q,
-    /// What time it is.
-    pub clock: C,
-    /// What to say.
-    pub protocol: P,
-    /// Where requests go when they end.
-    pub log: L,
-    /// Where to send from.
-    pub ports: PortPool,
-}
 
 /// One shard.
 #[derive(Debug)]
@@ -119,64 +104,6 @@ struct Measured {
     counters: QueueCounters,
     passes: u64,
 }
-
-/// What a shard leaves behind.
-#[derive(Debug)]
-pub struct ShardYield<L> {
-    /// What it counted.
-    pub tally: Tally,
-    /// Its times, where [`Shard::keep_series`] asked for them.
-    pub series: Option<Series>,
-    /// Its log writer.
-    pub log: L,
-    /// Syscalls and operations of the measure phase; overflows of the whole run.
-    pub counters: QueueCounters,
-    /// Passes of the loop in the measure phase.
-    pub passes: u64,
-    /// Completions of connections that had gone on.
-    pub stale_completions: u64,
-    /// Times that the receive buffers ran out.
-    pub buffers_exhausted: u64,
-    /// Times in the measure phase in which the shard was held up by something else.
-    pub stalls: Stalls,
-    /// When the measure phase ended for this shard.
-    pub ended_at: Instant,
-    /// When its last request ended.
-    pub last_done_at: Instant,
-}
-
-/// Why a shard cannot go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ShardError {
-    /// The queue broke.
-    Queue(QueueError),
-}
-
-impl fmt::Display for ShardError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Queue(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ShardError {}
-
-impl From<QueueError> for ShardError {
-    fn from(error: QueueError) -> Self {
-        Self::Queue(error)
-    }
-}
-
-/// Called at the edges of the measure phase: what else is to be read there.
-pub trait Edges {
-    /// The measure phase begins.
-    fn begin(&mut self) {}
-    /// The measure phase ends.
-    fn end(&mut self) {}
-}
-
-impl Edges for () {}
 
 impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     /// Shard `index` of the plan, with all memory that it will need.
@@ -545,7 +472,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
 
     fn is_drained(&self) -> bool {
         let done = self.sessions_open == 0 && self.schedule.backlog() == 0;
-        let given_up = self.clock.now() >= self.ended_at + self.plan.timeout;
+        let given_up = self.last_pass >= self.ended_at + self.plan.timeout;
         done || given_up || self.control.stopped() == Stop::Abandon
     }
 

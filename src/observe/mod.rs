@@ -10,6 +10,6 @@ mod resources;
 mod watch;
 
 pub use environment::{environment, governor};
-pub use ports::{Hold, TIME_WAIT, TimeWait, time_waits};
+pub use ports::{Hold, IN_USE, TIME_WAIT, TimeWait, time_waits};
 pub use resources::{charge_thread, iowq_threads, resources};
 pub use watch::{Watch, WatchError};

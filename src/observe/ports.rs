@@ -54,16 +54,20 @@ impl Hold {
     }
 }
 
-/// A connection that this host closed first and that the kernel still remembers.
+/// A pair of ends that the kernel does not connect again yet: a connection that this host closed
+/// first and that is still remembered, or one that another process has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeWait {
     /// Our end.
     pub local: SocketAddr,
     /// The other end.
     pub remote: SocketAddr,
-    /// How long the kernel will remember it.
+    /// How long the kernel will remember it; [`IN_USE`] for a connection that lives.
     pub left: Nanos,
 }
+
+/// Nobody knows how long.
+pub const IN_USE: Nanos = Nanos(u64::MAX);
 
 impl TimeWait {
     /// When its ends may connect again, from now, if they may `hold` after the close.
@@ -73,7 +77,8 @@ impl TimeWait {
     }
 }
 
-/// Connections to `target` in TIME_WAIT, as they are now. Reads all TCP sockets of the network
+/// Connections of this host to `target`, in TIME_WAIT or alive, as they are now. Reads all TCP
+/// sockets of the network
 /// namespace: some ms per ten thousand.
 pub fn time_waits(target: SocketAddr) -> Vec<TimeWait> {
     let mut found = Vec::new();
@@ -97,16 +102,16 @@ fn collect_time_waits(mut table: impl BufRead, target: SocketAddr, found: &mut V
 }
 
 /// A line of /proc/net/tcp: `sl local remote st tx:rx tr:tm->when ...`, numbers in hex. The timer
-/// is number 3 for those that wait: TIME_WAIT itself, and FIN_WAIT2 after our close.
+/// is number 3 for those that wait: TIME_WAIT itself, and FIN_WAIT2 after our close. Any other
+/// is in use.
 fn parse_time_wait(line: &str, tick_ns: u64) -> Option<TimeWait> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let (local, remote) = (fields.next()?, fields.next()?);
     let (timer, ticks) = fields.nth(2)?.split_once(':')?;
-    if timer != "03" {
-        return None;
-    }
-    let ticks = u64::from_str_radix(ticks, 16).ok()?;
-    let left = Nanos(ticks.saturating_mul(tick_ns));
+    let left = match timer {
+        "03" => Nanos(u64::from_str_radix(ticks, 16).ok()?.saturating_mul(tick_ns)),
+        _ => IN_USE,
+    };
     Some(TimeWait { local: parse_address(local)?, remote: parse_address(remote)?, left })
 }
 
@@ -165,14 +170,17 @@ mod tests {
         collect_time_waits(table.as_bytes(), target, &mut found);
         let found: Vec<_> = found.iter().map(|w| (w.local.to_string(), w.left.0)).collect();
         let tick_ns = 1_000_000_000 / proc_ticks_per_second();
-        let expect: Vec<_> =
-            expect.iter().map(|&(local, ticks)| (local.to_owned(), ticks * tick_ns)).collect();
+        let expect: Vec<_> = expect
+            .iter()
+            .map(|&(at, left)| (at.to_owned(), u64::saturating_mul(left, tick_ns)))
+            .collect();
         assert_eq!(found, expect);
     }
 
     #[test]
-    fn only_waiting_connections_to_the_target_are_taken() {
-        check(TABLE, "127.0.0.1:8080", &[("127.0.0.2:10000", 0x1739), ("127.0.0.1:10003", 1)]);
+    fn waiting_and_living_connections_to_the_target_are_taken() {
+        let (waits, lives) = (("127.0.0.2:10000", 0x1739), ("127.0.0.1:10002", u64::MAX));
+        check(TABLE, "127.0.0.1:8080", &[waits, lives, ("127.0.0.1:10003", 1)]);
         check(TABLE, "127.0.0.1:8081", &[("127.0.0.1:10001", 0x1739)]);
         check(TABLE, "127.0.0.9:8080", &[]);
         check(TABLE_6, "[::1]:80", &[("[::1]:10000", 100)]);

@@ -1,7 +1,8 @@
 //! A shard's thread: pinned, with a ring, ports, a clock and a log writer of its own.
 
 use super::super::ports::{Endpoint, LeftOver, PortPool};
-use super::super::shard::{Edges, Parts, Shard, ShardYield};
+use super::super::seams::{Edges, Parts, ShardYield};
+use super::super::shard::Shard;
 use super::{Control, Live, RunError, hold, source_index};
 use crate::clock::{Clock, Source};
 use crate::evidence::ShardEvidence;
