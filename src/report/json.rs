@@ -324,6 +324,10 @@ fn shard((index, shard): (usize, &ShardSummary)) -> Value {
             "enters_per_op": seen.and_then(|seen| per_op(seen.enters, seen.operations)),
             "cq_overflows": seen.map(|seen| seen.cq_overflows),
             "log_lost": seen.map(|_| shard.tally.log_lost),
+            "stalls": seen.and_then(|seen| seen.stalls),
+            "stalled_s": seen.and_then(|seen| seen.stalled_ns).map(|ns| Nanos(ns).as_secs_f64()),
+            "stall_max_s":
+                seen.and_then(|seen| seen.stall_max_ns).map(|ns| Nanos(ns).as_secs_f64()),
         },
     })
 }
