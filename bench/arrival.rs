@@ -13,7 +13,7 @@ fn main() {
 /// One shard of `shards`: the others' arrivals are stepped over, which random gaps feel.
 #[divan::bench(args = ["even", "rush:100ms", "random", "random:uniform"], consts = [1, 8])]
 fn advance<const SHARDS: u32>(bencher: Bencher<'_, '_>, pattern: &str) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log-v1.data");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log/v1.data");
     let golden = Reader::open(path.as_ref()).expect("the golden log is readable");
     let plan = Plan {
         pattern: pattern.parse().expect("it is a pattern"),

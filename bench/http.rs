@@ -41,7 +41,7 @@ fn head(bencher: Bencher<'_, '_>, name: &str) {
 /// Asks and receives, in one piece and in two: the second has the head put together first.
 #[divan::bench(args = ["short", "usual", "chunked"], consts = [1, 2])]
 fn receive<const PIECES: usize>(bencher: Bencher<'_, '_>, name: &str) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log-v1.data");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log/v1.data");
     let golden = Reader::open(path.as_ref()).expect("the golden log is readable");
     let plan = golden.plan();
     let mut http = Http1::new(&plan.target, &plan.request, b"", 1).expect("it is a request");

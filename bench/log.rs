@@ -17,7 +17,7 @@ fn main() {
 const RECORDS: usize = 1000;
 
 fn golden() -> Reader {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log-v1.data");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log/v1.data");
     Reader::open(Path::new(path)).expect("the golden log is readable")
 }
 

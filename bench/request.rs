@@ -12,7 +12,7 @@ fn main() {
 }
 
 fn requests() -> Vec<Request> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log-v1.data");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log/v1.data");
     let golden = Reader::open(path.as_ref()).expect("the golden log is readable");
     let chunk = golden.chunk(0).expect("its chunk is sound").expect("it has one");
     let first = chunk.requests().next().expect("it has a record");

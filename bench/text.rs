@@ -10,7 +10,7 @@ fn main() {
 }
 
 fn plan() -> Plan {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log-v1.data");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log/v1.data");
     Reader::open(path.as_ref()).expect("the golden log is readable").plan().clone()
 }
 

@@ -44,12 +44,7 @@ fn check(line: &str, code: i32, said: &[&str]) {
 /// A wrong value of `run`: flag, value and an example are told.
 #[track_caller]
 fn wrong(line: &str, flag: &str, value: &str) {
-    check(&format!("run {line}"), 2, &[&format!("{flag} '{value}': ")]);
-    let stderr = run(&format!("run {line}")).stderr;
-    let sets = ["is defer or drop", "is spin or sleep", "is fin, rst or recycle", "a clock is "];
-    let shown = text(&stderr);
-    let has_example = shown.contains("like ") || sets.iter().any(|set| shown.contains(set));
-    assert!(has_example, "no example: {shown}");
+    check(&format!("run {line}"), 2, &[&format!("{flag} '{value}': "), " like "]);
 }
 
 #[test]
@@ -68,6 +63,7 @@ fn a_wrong_value_of_the_load_is_told_with_its_rule() {
         ("-R 1k -P rush:0", "--pattern", "rush:0"),
         ("-R 1k -P random:normal", "--pattern", "random:normal"),
         ("-P rush", "--pattern", "rush"),
+        ("-P foo", "--pattern", "foo"),
         ("-P even -R max", "--pattern", "even"),
         ("-d 0", "--duration", "0"),
         ("-z soon", "--duration", "soon"),
@@ -82,6 +78,7 @@ fn a_wrong_value_of_the_load_is_told_with_its_rule() {
         ("--timeout 0", "--timeout", "0"),
         ("--timeout never", "--timeout", "never"),
         ("--seed -1", "--seed", "-1"),
+        ("--seed 18446744073709551616", "--seed", "18446744073709551616"),
         ("-m G_T", "--method", "G T"),
         ("-H nonsense", "--header", "nonsense"),
         ("-b @/no/such/file", "--body", "@/no/such/file"),

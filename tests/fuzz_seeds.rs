@@ -5,6 +5,8 @@ use std::fs;
 
 #[path = "../fuzz/src/http.rs"]
 mod http;
+#[path = "../fuzz/src/log.rs"]
+mod log;
 
 #[test]
 fn http_seeds_read_the_same_however_they_are_cut() {
@@ -16,4 +18,14 @@ fn http_seeds_read_the_same_however_they_are_cut() {
         seeds += 1;
     }
     assert!(seeds > 0, "no seeds");
+}
+
+#[test]
+fn log_seeds_read_to_the_end_or_are_refused() {
+    let records = |name: &str| log::check_log(&fs::read(format!("tests/data/log/{name}")).unwrap());
+    let whole = records("v1.data");
+    assert!(whole > 0);
+    assert!((1..whole).contains(&records("v1_cut_in_a_chunk")));
+    assert_eq!(records("v1_cut_in_the_header"), 0);
+    assert_eq!(records("version_of_the_future"), 0);
 }

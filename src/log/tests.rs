@@ -465,7 +465,7 @@ fn a_rush_finds_room_at_once() {
 /// `UPDATE_GOLDEN=1 cargo test` writes it anew: only before version 1 is out.
 #[test]
 fn a_log_of_version_1_stays_readable() {
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log-v1.data");
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/log/v1.data");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(golden, ended("golden")).unwrap();
     }

@@ -152,6 +152,8 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
         enters: 500,
         passes: 9000,
         operations: 2000,
+        voluntary_switches: Some(0),
+        involuntary_switches: Some(7),
         tally,
         ..ShardEvidence::default()
     };

@@ -8,7 +8,7 @@ use crate::{line_fields, words};
 
 words! {
     /// What is spoken with the target.
-    pub enum Scheme: "a target is http://host[:port]/path or tcp://host:port" {
+    pub enum Scheme: "a scheme is http or tcp, like http" {
         /// HTTP/1.1.
         Http = "http",
         /// Raw request and response of fixed sizes.
@@ -18,7 +18,7 @@ words! {
 
 words! {
     /// How a fresh session ends its connection.
-    pub enum Close: "a close is fin, rst or recycle" {
+    pub enum Close: "a close is fin, rst or recycle, like rst" {
         /// Close: FIN first from us, TIME_WAIT on our side.
         Fin = "fin",
         /// Close with SO_LINGER zero: RST, no TIME_WAIT.
@@ -30,7 +30,7 @@ words! {
 
 words! {
     /// What becomes of an arrival that meets the concurrence cap.
-    pub enum OnCap: "on-cap is defer or drop" {
+    pub enum OnCap: "on-cap is defer or drop, like drop" {
         /// It waits in a FIFO and keeps its intended time.
         Defer = "defer",
         /// It is counted as dropped.
@@ -40,7 +40,7 @@ words! {
 
 words! {
     /// What a shard does when nothing is due.
-    pub enum Idle: "idle is spin or sleep" {
+    pub enum Idle: "idle is spin or sleep, like sleep" {
         /// It never yields while it generates load.
         Spin = "spin",
         /// It sleeps when no session works.
@@ -51,7 +51,7 @@ words! {
 words! {
     /// The clock that stamps.
     pub enum ClockName:
-        "a clock is tsc, monotonic, monotonic-raw, monotonic-coarse or realtime" {
+        "a clock is tsc, monotonic, monotonic-raw, monotonic-coarse or realtime, like monotonic" {
         /// The CPU's time stamp counter, calibrated.
         Tsc = "tsc",
         /// CLOCK_MONOTONIC.
@@ -67,7 +67,7 @@ words! {
 
 words! {
     /// A version of IP.
-    pub enum Family: "a family is 4 or 6" {
+    pub enum Family: "a family is 4 or 6, like 4" {
         /// IPv4.
         V4 = "4",
         /// IPv6.
@@ -77,7 +77,7 @@ words! {
 
 words! {
     /// How the gaps of random arrivals are spread, both with the mean 1 / rate.
-    pub enum Gap: "random gaps are exp or uniform" {
+    pub enum Gap: "random gaps are exp or uniform, like exp" {
         /// Exponential: a Poisson process.
         Exp = "exp",
         /// Uniform on 0 to 2 / rate.

@@ -94,6 +94,15 @@ fn a_stormy_run_reports_as_it_did() {
 }
 
 #[test]
+fn a_gate_without_support_says_how_many_samples_it_needs() {
+    let mut summary = Run::steady().summary();
+    summary.judge(&"p99.99<1h".parse().unwrap());
+    let report = text::write(&summary, text::Options::default());
+    let said = "gate BROKEN p99.99<1h: n/a, needs 100000 samples\n";
+    assert!(report.contains(said), "{report}");
+}
+
+#[test]
 fn an_overloaded_target_reports_as_it_did() {
     check_both("overloaded", &overloaded().summary());
 }

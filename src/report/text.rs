@@ -7,10 +7,10 @@ use super::figures::{
     PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
 };
 use super::{aperf, errors, spectrum};
-use crate::evidence::Outcome;
+use crate::evidence::{Outcome, ShardEvidence};
 use crate::outcome::{Check, Kind, Metric, State, Summary, Verdict};
 use crate::plan::{Idle, OnCap, Plan};
-use crate::stats::Distribution;
+use crate::stats::{Distribution, SAMPLES_BEYOND_MIN};
 use crate::unit::{Nanos, Rate};
 
 /// What a reader may choose.
@@ -249,19 +249,22 @@ fn counts(summary: &Summary) -> String {
     out
 }
 
-/// How the rings worked, and what the kernel did to the process.
+/// How the rings worked, and how often their threads lost the CPU. The rest of the process may
+/// sleep as it likes.
 fn rings(summary: &Summary, out: &mut String) {
     let Some(evidence) = &summary.evidence else { return };
     let mut kinds: Vec<&str> = evidence.shards.iter().map(|shard| &*shard.ring).collect();
     kinds.sort_unstable();
     kinds.dedup();
     let enters = summary.enters_per_op().map_or_else(|| UNKNOWN.to_owned(), number);
-    let used = &evidence.resources;
+    let switches = |of: fn(&ShardEvidence) -> Option<u64>| {
+        maybe_count(evidence.shards.iter().map(of).sum::<Option<u64>>())
+    };
     let text = format!(
-        "{}, enters_per_op {enters}, {} voluntary and {} involuntary switches",
+        "{}, enters_per_op {enters}, {} voluntary and {} involuntary switches of the shards",
         kinds.join(" and "),
-        used.voluntary_switches,
-        used.involuntary_switches,
+        switches(|shard| shard.voluntary_switches),
+        switches(|shard| shard.involuntary_switches),
     );
     line(out, "Ring", text);
 }
@@ -310,6 +313,10 @@ fn findings(summary: &Summary) -> String {
     }
     for judged in &summary.gates {
         let value = match (judged.value, judged.gate.metric) {
+            (None, Metric::Response(quantile)) => {
+                let samples = counted(quantile.samples_for(SAMPLES_BEYOND_MIN), "sample");
+                format!("{UNKNOWN}, needs {samples}")
+            }
             (None, _) => UNKNOWN.to_owned(),
             (Some(percent), Metric::Errors) => format!("{}%", number(percent)),
             (Some(rate), Metric::Rate) => number(rate),
@@ -372,5 +379,10 @@ fn closing(summary: &Summary) -> String {
     let rates = &summary.rates;
     let requests = rates.requests_per_s.unwrap_or(0.0);
     let bytes = binary(rates.bytes_received_per_s.unwrap_or(0.0));
-    format!("Requests/sec: {requests:>9.2}\nTransfer/sec: {bytes:>10}B\n")
+    let others = summary.tally.statuses.iter().filter(|seen| !(200..400).contains(&seen.status));
+    let others = match others.map(|seen| seen.count).sum::<u64>() {
+        0 => String::new(),
+        count => format!("  Non-2xx or 3xx responses: {count}\n"),
+    };
+    format!("{others}Requests/sec: {requests:>9.2}\nTransfer/sec: {bytes:>10}B\n")
 }

@@ -186,6 +186,17 @@ impl Quantile {
         let beyond = u128::from(count) * u128::from(1_000_000 - self.0.min(1_000_000));
         u64::try_from(beyond / 1_000_000).unwrap_or(u64::MAX)
     }
+
+    /// The least count of samples of which `beyond` are expected beyond this quantile; `u64::MAX`
+    /// where no count is enough.
+    pub fn samples_for(self, beyond: u64) -> u64 {
+        match 1_000_000 - u128::from(self.0.min(1_000_000)) {
+            0 => u64::MAX,
+            rest => {
+                u64::try_from((u128::from(beyond) * 1_000_000).div_ceil(rest)).unwrap_or(u64::MAX)
+            }
+        }
+    }
 }
 
 impl FromStr for Quantile {
@@ -261,6 +272,18 @@ mod tests {
         assert_eq!(quantile, Quantile(999_000));
         assert_eq!(quantile.to_string(), "p99.9");
         assert_eq!(quantile.samples_beyond(10_000), 10);
+        assert_eq!(quantile.samples_for(10), 10_000);
         assert!("p100".parse::<Quantile>().is_err());
+    }
+
+    #[test]
+    fn a_quantile_tells_the_least_count_that_supports_it() {
+        for millionths in [0, 1, 333_333, 500_000, 990_000, 999_999] {
+            let quantile = Quantile(millionths);
+            let count = quantile.samples_for(10);
+            assert!(quantile.samples_beyond(count) >= 10, "{quantile}");
+            assert!(quantile.samples_beyond(count - 1) < 10, "{quantile}");
+        }
+        assert_eq!(Quantile(1_000_000).samples_for(10), u64::MAX);
     }
 }

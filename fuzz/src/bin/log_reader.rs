@@ -1,15 +1,9 @@
-//! Any bytes as a log: refused, or read to the end, in memory bounded by their number.
+//! Any bytes as a log.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use onrush::log::Reader;
+#[path = "../log.rs"]
+mod log;
 
-fuzz_target!(|data: &[u8]| {
-    let Ok(reader) = Reader::from_bytes(data.to_vec()) else { return };
-    for chunk in reader.chunks() {
-        let Ok(chunk) = chunk else { return };
-        assert!(chunk.shard() < reader.shards());
-        let read = chunk.requests().count() as u64 + chunk.unknown();
-        assert!(read <= data.len() as u64 / 64);
-    }
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    log::check_log(data);
 });

@@ -4,7 +4,7 @@ use super::super::args::RunArgs;
 use super::super::error::{CliError, parse, read, read_count, read_if_given};
 use super::Notice;
 use crate::plan::{Close, OnCap, Pattern};
-use crate::unit::{Nanos, Rate};
+use crate::unit::{Count, Nanos, Rate};
 
 /// Most connection slots: what the log counts up to.
 const CONCURRENCE_MAX: u64 = 1 << 24;
@@ -49,21 +49,20 @@ pub(super) fn load_of(args: &RunArgs, notices: &mut Vec<Notice>) -> Result<Load,
         close: close_of(args)?,
         on_cap: read("--on-cap", &args.on_cap, "defer")?,
         timeout: above_zero("--timeout", &args.timeout, "5s")?,
-        seed: read_count("--seed", args.seed.as_deref().unwrap_or("1"), (0, u64::MAX))?,
+        seed: seed_of(args)?,
     };
-    check_rush(load.rate, load.pattern)?;
+    check_pattern(args, &load)?;
     if let (Some(count), Some(duration)) = (load.count, &args.duration) {
         notices.push(Notice::CountDecides { count, duration: duration.clone() });
+    }
+    if load.requests == 1 && load.think > Nanos::ZERO {
+        notices.push(Notice::NobodyThinks { think: load.think });
     }
     Ok(load)
 }
 
 fn rate_of(args: &RunArgs) -> Result<Rate, CliError> {
-    let rate = read("--rate", &args.rate, "max")?;
-    if let (Rate::Max, Some(pattern)) = (rate, &args.pattern) {
-        let rule = "a pattern needs a rate, with max there is no schedule, like -R 1k -P rush";
-        return Err(CliError::rule("--pattern", pattern, rule));
-    }
+    let rate: Rate = read("--rate", &args.rate, "max")?;
     // Stamps have 1 ns: a schedule finer than that could not be told from one that is late.
     if rate.due_after(1) == Nanos::ZERO && rate != Rate::Max {
         let typed = args.rate.as_deref().unwrap_or_default();
@@ -72,8 +71,14 @@ fn rate_of(args: &RunArgs) -> Result<Rate, CliError> {
     Ok(rate)
 }
 
-/// A period that is too short for a single session would be a run without load.
-fn check_rush(rate: Rate, pattern: Pattern) -> Result<(), CliError> {
+/// Without a rate there is nothing to lay out in time, and a period that is too short for a single
+/// session would be a run without load.
+fn check_pattern(args: &RunArgs, load: &Load) -> Result<(), CliError> {
+    let &Load { rate, pattern, .. } = load;
+    if let (Rate::Max, Some(typed)) = (rate, &args.pattern) {
+        let rule = "a pattern needs a rate, with max there is no schedule, like -R 1k -P rush";
+        return Err(CliError::rule("--pattern", typed, rule));
+    }
     let holds_one = |period: &Nanos| rate.arrivals_in(*period) != Some(0);
     match pattern {
         Pattern::Rush(period) if !holds_one(&period) => {
@@ -84,6 +89,14 @@ fn check_rush(rate: Rate, pattern: Pattern) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
+}
+
+/// A seed is a count of which each has a meaning, so its own message tells the range.
+fn seed_of(args: &RunArgs) -> Result<u64, CliError> {
+    let typed = args.seed.as_deref().unwrap_or("1");
+    let rule = || format!("a seed is a whole number from 0 to {}, like 7", u64::MAX);
+    let seed = typed.parse::<Count>().map_err(|_| CliError::rule("--seed", typed, rule()))?;
+    Ok(seed.0)
 }
 
 fn close_of(args: &RunArgs) -> Result<Close, CliError> {

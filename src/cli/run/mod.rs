@@ -18,6 +18,7 @@ use super::output::{Output, path};
 use crate::outcome::Gates;
 use crate::plan::{CpuList, Family, Plan, Scheme, Target};
 use crate::sys::{cpu, socket};
+use crate::unit::Nanos;
 
 pub use execute::speak;
 pub(super) use execute::{execute, show, trial};
@@ -51,6 +52,8 @@ pub(super) struct RunCommand {
 pub(super) enum Notice {
     /// Both `-n` and `-d` were given.
     CountDecides { count: u64, duration: String },
+    /// `--think` was given to sessions of one request.
+    NobodyThinks { think: Nanos },
     /// There are more shards than CPUs.
     ShardsShareCpus { shards: usize, cpus: usize },
 }
@@ -61,6 +64,11 @@ impl fmt::Display for Notice {
             Self::CountDecides { count, duration } => {
                 write!(f, "--count {count} decides the end: --duration {duration} is not used")
             }
+            Self::NobodyThinks { think } => write!(
+                f,
+                "--think {think} lies between the requests of a session: with one request it is \
+                 not used, better --requests 2 or more"
+            ),
             Self::ShardsShareCpus { shards, cpus } => write!(
                 f,
                 "{shards} shards share {cpus} CPUs: they delay each other, better --shards {cpus}"

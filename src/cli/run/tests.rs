@@ -6,7 +6,7 @@ use super::super::normal::{Line, normalise};
 use super::*;
 use crate::cli::exit::Exit;
 use crate::plan::{Close, Pattern};
-use crate::unit::{Field, Nanos, Rate};
+use crate::unit::{Field, Rate};
 
 const CPUS: [usize; 4] = [2, 3, 4, 5];
 
@@ -139,6 +139,13 @@ fn a_count_goes_before_a_duration_and_says_so() {
 }
 
 #[test]
+fn a_time_to_think_wants_more_than_one_request() {
+    assert!(run("--think 5ms -r 2").unwrap().notices.is_empty());
+    let notice = run("--think 5ms").unwrap().notices[0].to_string();
+    assert!(notice.starts_with("--think 5ms ") && notice.contains("--requests 2"), "{notice}");
+}
+
+#[test]
 fn sources_are_those_asked_for_or_the_one_of_the_kernel() {
     let sources = |line: &str| {
         plan(line).sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
@@ -152,6 +159,7 @@ fn sources_are_those_asked_for_or_the_one_of_the_kernel() {
 
 #[test]
 fn values_that_do_not_go_together_are_refused() {
+    check_error("-P foo", "--pattern", "like rush:500ms");
     check_error("-P rush", "--pattern", "-R 1k -P rush");
     check_error("-P even -R max", "--pattern", "a pattern needs a rate");
     check_error("-R 0.5 -P rush", "--pattern", "like rush:2s");
