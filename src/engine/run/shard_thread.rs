@@ -17,9 +17,9 @@ use crate::sys::resource::Usage;
 use crate::unit::Instant;
 
 /// Receive buffers of a ring: each holds an answer as they mostly are.
-const BUFFER_BYTES: u32 = 4096;
+const BUFFER_BYTES: u32 = 32 << 10;
 /// Buffers are handed out in turn: few stay in the cache, many outlast a burst.
-const BUFFERS: (u32, u32) = (64, 1024);
+const BUFFERS: (u32, u32) = (64, 512);
 
 /// What a shard's thread starts with.
 pub(super) struct Seat<'a> {
