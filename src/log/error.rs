@@ -17,6 +17,8 @@ pub enum LogError {
     NoRoom(PathBuf, ByteSize),
     /// The file is there already and is not one that a log may take the place of.
     NotReplaced(PathBuf),
+    /// Where a log is made until its run begins lies something else.
+    InTheWay(PathBuf),
     /// Another run writes the file.
     InUse(PathBuf),
     /// A shard has not dropped its writer.
@@ -80,6 +82,12 @@ impl fmt::Display for LogError {
             Self::NotReplaced(path) => write!(
                 f,
                 "'{}' is not a regular file, so no log takes its place; choose another with -o",
+                path.display()
+            ),
+            Self::InTheWay(path) => write!(
+                f,
+                "'{}' is in the way: a log is made there until its run begins; move it, or choose \
+                 another place with -o",
                 path.display()
             ),
             Self::InUse(path) => {
