@@ -30,6 +30,8 @@ pub enum LogError {
 /// Why a file is not a log that can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// It is a folder, a pipe or a device.
+    NotAFile,
     /// Too short for a header: its bytes.
     Short(u64),
     /// It does not begin as a log does.
@@ -107,6 +109,7 @@ impl std::error::Error for LogError {}
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotAFile => f.write_str("it is not a regular file"),
             Self::Short(bytes) => write!(f, "{bytes} bytes are too few for a log"),
             Self::NotALog => f.write_str("it is not a log of onrush"),
             Self::ByteOrder => {
