@@ -52,7 +52,6 @@ fn append(bencher: Bencher<'_, '_>) {
             }
         });
     assert_eq!(writer.lost(), 0);
-    remove(&path);
 }
 
 #[divan::bench(sample_count = 20)]

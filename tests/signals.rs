@@ -47,12 +47,12 @@ fn a_terminated_run_drains_and_prints_the_whole_report() {
 }
 
 #[test]
-fn a_json_file_that_cannot_be_written_does_not_cost_the_report() {
+fn a_full_disk_under_the_json_file_does_not_cost_the_report() {
     let server = Hostile::start(Manner::Answers);
-    let args = ["-n", "50", "-c", "2", "--json", "/nowhere/run.json", &server.url()];
+    let args = ["-n", "50", "-c", "2", "--json", "/dev/full", &server.url()];
     let ended = Run::start(&args).ended();
     assert_eq!(ended.code(), Some(1), "stdout: {}", ended.stdout);
-    assert!(ended.stderr.contains("--json /nowhere/run.json"), "stderr: {}", ended.stderr);
+    assert!(ended.stderr.contains("--json /dev/full"), "stderr: {}", ended.stderr);
     assert_eq!(count(&ended.json(), "totals.ok"), 50);
 }
 

@@ -1,6 +1,8 @@
 //! What `run` and `report` print.
 
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use super::error::{CliError, read};
 use crate::outcome::Summary;
@@ -52,6 +54,71 @@ impl Output {
         let json = json.as_deref().map(|json| path("--json", json)).transpose()?;
         Ok(Self { format, json, latency })
     }
+}
+
+impl Output {
+    /// Opens the file for the JSON report, where one is wanted, so that it is known before a run
+    /// that there is one.
+    ///
+    /// # Errors
+    /// It cannot be written, or is one of `logs`.
+    pub(super) fn open_json(&self, logs: &[PathBuf]) -> Result<Option<JsonFile>, CliError> {
+        self.json.as_deref().map(|path| JsonFile::open(path, logs)).transpose()
+    }
+}
+
+/// The file of a JSON report that is yet to come. What is in it stays until then; a file that was
+/// not there before goes when there is no report.
+#[derive(Debug)]
+pub(super) struct JsonFile {
+    path: PathBuf,
+    file: File,
+    is_vain: bool,
+}
+
+impl JsonFile {
+    fn open(path: &Path, logs: &[PathBuf]) -> Result<Self, CliError> {
+        let whole = path.canonicalize().ok();
+        let is_it =
+            |log: &PathBuf| log == path || whole.is_some() && log.canonicalize().ok() == whole;
+        if logs.iter().any(is_it) {
+            let message = format!("--json {}: it is the log; choose another file", path.display());
+            return Err(CliError::CannotRun(message));
+        }
+        let is_vain = whole.is_none();
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| cannot_write(path, &error))?;
+        Ok(Self { path: path.to_owned(), file, is_vain })
+    }
+
+    /// Puts `report` in the place of what is there.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub(super) fn write(mut self, report: &str) -> Result<(), CliError> {
+        self.is_vain = false;
+        self.replace(report).map_err(|error| cannot_write(&self.path, &error))
+    }
+
+    fn replace(&mut self, report: &str) -> io::Result<()> {
+        // A pipe or a device has no length.
+        if self.file.metadata()?.is_file() {
+            self.file.set_len(0)?;
+        }
+        self.file.write_all(report.as_bytes())
+    }
+}
+
+impl Drop for JsonFile {
+    fn drop(&mut self) {
+        if self.is_vain {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> CliError {
+    CliError::CannotRun(format!("--json {}: {error}; choose another file", path.display()))
 }
 
 /// The file that `flag` names.

@@ -40,7 +40,10 @@ impl ReportCommand {
 /// Prints the report that `command` asks for; done whatever the verdict is.
 pub(super) fn execute(command: &ReportCommand, terminal: &Terminal) -> Exit {
     let ReportCommand { logs, output, force } = command;
-    match show(logs, *force, output, &Gates::default(), terminal) {
+    let gates = Gates::default();
+    let shown =
+        output.open_json(logs).and_then(|json| show(logs, *force, output, json, &gates, terminal));
+    match shown {
         Ok(_) => Exit::Done,
         Err(error) => terminal.fail(&error),
     }

@@ -68,7 +68,7 @@ pub struct Live {
     pub sessions_ended: AtomicU64,
     /// Sessions under way.
     pub sessions_open: AtomicU64,
-    /// Requests that ended in any other way than ok.
+    /// Requests that ended in any other way than ok; published after `refused`.
     pub failed: AtomicU64,
     /// Requests that were refused.
     pub refused: AtomicU64,
@@ -77,9 +77,10 @@ pub struct Live {
 }
 
 impl Live {
-    /// Publishes `value`; the shard is the only writer.
+    /// Publishes `value`; the shard is the only writer. Who sees it sees what it published
+    /// before.
     #[inline]
     pub(super) fn publish(word: &AtomicU64, value: u64) {
-        word.store(value, Ordering::Relaxed);
+        word.store(value, Ordering::Release);
     }
 }

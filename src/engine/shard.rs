@@ -466,8 +466,8 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         Live::publish(&self.live.ok, self.seen[Outcome::Ok as usize]);
         let answered = self.seen[Outcome::Ok as usize];
         let failed = self.seen.iter().sum::<u64>() - answered;
-        Live::publish(&self.live.failed, failed);
         Live::publish(&self.live.refused, self.seen[Outcome::Refused as usize]);
+        Live::publish(&self.live.failed, failed);
     }
 
     fn is_drained(&self) -> bool {

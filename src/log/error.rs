@@ -17,6 +17,8 @@ pub enum LogError {
     NoRoom(PathBuf, ByteSize),
     /// The file is there already and is not one that a log may take the place of.
     NotReplaced(PathBuf),
+    /// Where a log is made until its run begins lies something else.
+    InTheWay(PathBuf),
     /// Another run writes the file.
     InUse(PathBuf),
     /// A shard has not dropped its writer.
@@ -28,6 +30,8 @@ pub enum LogError {
 /// Why a file is not a log that can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// It is a folder, a pipe or a device.
+    NotAFile,
     /// Too short for a header: its bytes.
     Short(u64),
     /// It does not begin as a log does.
@@ -82,6 +86,12 @@ impl fmt::Display for LogError {
                 "'{}' is not a regular file, so no log takes its place; choose another with -o",
                 path.display()
             ),
+            Self::InTheWay(path) => write!(
+                f,
+                "'{}' is in the way: a log is made there until its run begins; move it, or choose \
+                 another place with -o",
+                path.display()
+            ),
             Self::InUse(path) => {
                 let path = path.display();
                 write!(f, "another run still writes '{path}'; choose another place with -o")
@@ -99,6 +109,7 @@ impl std::error::Error for LogError {}
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotAFile => f.write_str("it is not a regular file"),
             Self::Short(bytes) => write!(f, "{bytes} bytes are too few for a log"),
             Self::NotALog => f.write_str("it is not a log of onrush"),
             Self::ByteOrder => {

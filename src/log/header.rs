@@ -62,7 +62,7 @@ pub(super) enum ChunkWord {
 /// How far a log has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Its clock has not started.
+    /// Its run has not begun.
     Making,
     /// Its run is at work, or was killed.
     Running,
@@ -244,7 +244,7 @@ pub(super) mod tests {
             (Word::EnvironmentBytes, "environment's bytes", ""),
             (Word::TrailerAt, "trailer's offset", "the end of the last chunk; 0 until the end"),
             (Word::TrailerBytes, "trailer's bytes", "0 until the end"),
-            (Word::State, "state", "0 being made, 1 running or killed, 2 ended"),
+            (Word::State, "state", "0 its run has not begun, 1 running or killed, 2 ended"),
         ];
         assert_eq!(rows.len(), WORDS);
         let rows = rows.iter().enumerate().map(|(i, &(word, name, meaning))| {

@@ -7,10 +7,9 @@
 //! for the pages just ahead of each writer.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -20,14 +19,15 @@ use super::header::{
     CHUNK_MAGIC, ChunkWord, ENDED, HEADER_BYTES, Header, MAKING, PAGE_BYTES, RECORD_BYTES, RUNNING,
     Span, TEXT_BYTES_MAX, Word,
 };
+use super::place::Place;
 use super::writer::{Progress, Writer};
 use crate::evidence::Environment;
 use crate::plan::{LogMode, Pattern, Plan};
-use crate::sys::map::{Claimed, Region, allocate, claim};
+use crate::sys::map::{Region, allocate};
 use crate::unit::{ByteSize, Field, Instant, Nanos};
 
-/// Makes the log of a run at `path`, with a writer for each shard of the plan. What is there
-/// already is renamed to `path.old`.
+/// Makes the log of a run for `path`, with a writer for each shard of the plan. It lies at
+/// `path.new`, and nothing else is touched, until [`Keeper::take_place`].
 ///
 /// # Errors
 /// The file cannot be made, what is there is not a regular file or another run still writes it,
@@ -105,8 +105,7 @@ impl Shape {
 /// Owns the file of a log while its run lasts.
 #[derive(Debug)]
 pub struct Keeper {
-    path: PathBuf,
-    file: Claimed,
+    place: Place,
     header: Region,
     chunks_at: u64,
     shape: Shape,
@@ -143,18 +142,14 @@ pub(super) fn create_shaped(
     environment: &Environment,
     shape: Shape,
 ) -> Result<(Keeper, Vec<Writer>), LogError> {
-    let path = set_old_aside(path)?;
-    let file = File::options().read(true).write(true).create_new(true).open(&path);
-    let file = file.map_err(LogError::unwritable("create", &path))?;
-    let file = claim(file).map_err(LogError::unwritable("claim", &path))?;
-
+    let place = Place::beside(path)?;
     let (plan_text, environment_text) = (plan.to_text(), environment.to_text());
     let plan_at = Span { at: HEADER_BYTES as u64, bytes: plan_text.len() as u64 };
     let environment_at = Span { at: plan_at.end(), bytes: environment_text.len() as u64 };
     let chunks_at = environment_at.end().next_multiple_of(PAGE_BYTES);
-    grow(&file, &path, 0, chunks_at)?;
-    write_text(&file, &path, plan_at.at, &plan_text)?;
-    write_text(&file, &path, environment_at.at, &environment_text)?;
+    grow(&place, 0, chunks_at)?;
+    write_text(&place, plan_at.at, &plan_text)?;
+    write_text(&place, environment_at.at, &environment_text)?;
     let words = Header {
         chunk_bytes: shape.chunk_bytes,
         chunks_at,
@@ -167,55 +162,35 @@ pub(super) fn create_shaped(
         state: MAKING,
     }
     .to_words();
-    let header =
-        Region::shared(&file, 0, HEADER_BYTES).map_err(LogError::unwritable("map", &path))?;
+    let header = Region::shared(&place, 0, HEADER_BYTES)
+        .map_err(LogError::unwritable("map", place.path()))?;
     for (index, &word) in words.iter().enumerate().rev() {
         header.store(index, word, Ordering::Release);
     }
 
     let places = (LEAD_BYTES_MAX / shape.chunk_bytes) as usize + 2;
     let (lanes, writers) = (0..plan.shards).map(|_| Lane::new(plan.log, places)).unzip();
-    let mut keeper = Keeper { path, file, header, chunks_at, shape, lanes, chunks: 0 };
+    let mut keeper = Keeper { place, header, chunks_at, shape, lanes, chunks: 0 };
     if plan.log != LogMode::Nothing {
         keeper.refill()?;
     }
     Ok((keeper, writers))
 }
 
-/// Renames what is at `path` to `path.old`; gives the path to create, with links followed.
-fn set_old_aside(path: &Path) -> Result<PathBuf, LogError> {
-    let path = match fs::metadata(path) {
-        Ok(old) if old.is_file() => {
-            path.canonicalize().map_err(LogError::unwritable("find", path))?
-        }
-        Ok(_) => return Err(LogError::NotReplaced(path.to_owned())),
-        Err(_) => return Ok(path.to_owned()),
-    };
-    // The run that writes it will look for its own figures there.
-    let is_claimed = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
-    if File::open(&path).and_then(claim).is_err_and(is_claimed) {
-        return Err(LogError::InUse(path));
-    }
-    let mut old = path.clone().into_os_string();
-    old.push(".old");
-    fs::rename(&path, old).map_err(LogError::unwritable("rename the old", &path))?;
-    Ok(path)
-}
-
-fn grow(file: &File, path: &Path, at: u64, bytes: u64) -> Result<(), LogError> {
-    allocate(file, at, bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::StorageFull => LogError::NoRoom(path.to_owned(), ByteSize(bytes)),
-        _ => LogError::unwritable("grow", path)(error),
+fn grow(place: &Place, at: u64, bytes: u64) -> Result<(), LogError> {
+    allocate(place, at, bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull => LogError::NoRoom(place.path().to_owned(), ByteSize(bytes)),
+        _ => LogError::unwritable("grow", place.path())(error),
     })
 }
 
-fn write_text(file: &File, path: &Path, at: u64, text: &str) -> Result<(), LogError> {
+fn write_text(place: &Place, at: u64, text: &str) -> Result<(), LogError> {
     let written = if text.len() as u64 > TEXT_BYTES_MAX {
         Err(io::Error::new(io::ErrorKind::InvalidInput, "its text is longer than 16MiB"))
     } else {
-        file.write_all_at(text.as_bytes(), at)
+        place.write_all_at(text.as_bytes(), at)
     };
-    written.map_err(LogError::unwritable("write", path))
+    written.map_err(LogError::unwritable("write", place.path()))
 }
 
 impl Keeper {
@@ -224,7 +199,18 @@ impl Keeper {
     pub fn start(&mut self, epoch: Instant, wall_ns: u64) {
         self.set(Word::Epoch, epoch.0);
         self.set(Word::Wall, wall_ns);
+    }
+
+    /// The run has begun, and is worth the place of an older one: the log goes to its path, and
+    /// what is there already to `path.old`. A log whose keeper is dropped before that is gone.
+    /// To be called after [`Keeper::start`]; a second call does nothing.
+    ///
+    /// # Errors
+    /// The folder does not allow it any more.
+    pub fn take_place(&mut self) -> Result<(), LogError> {
+        self.place.take()?;
         self.set(Word::State, RUNNING);
+        Ok(())
     }
 
     /// Keeps memory ready ahead of the writers. To be called about every 20 ms, off the shards'
@@ -237,13 +223,13 @@ impl Keeper {
         for lane in &mut self.lanes {
             lane.look(self.shape);
             lane.populate_window(self.shape)
-                .map_err(LogError::unwritable("populate", &self.path))?;
+                .map_err(LogError::unwritable("populate", self.place.path()))?;
         }
         self.refill()
     }
 
-    /// Ends the log: gives back what no writer used, and puts `trailer` behind the records. All
-    /// writers must have been dropped.
+    /// Ends the log: gives back what no writer used, and puts `trailer` behind the records. It
+    /// takes its place if it has not yet. All writers must have been dropped.
     ///
     /// # Errors
     /// A writer is still there, or the file cannot be written; it then reads like the log of
@@ -259,14 +245,15 @@ impl Keeper {
                 used = used.max(last.number + 1);
             }
         }
+        self.take_place()?;
         // What is mapped must stay in the file.
         self.lanes.clear();
         let at = self.chunk_at(used);
-        self.file.set_len(at).map_err(LogError::unwritable("shorten", &self.path))?;
+        self.place.set_len(at).map_err(LogError::unwritable("shorten", self.place.path()))?;
         // Known before it is there, so that no reader takes it for a chunk.
         self.set(Word::TrailerAt, at);
         self.set(Word::TrailerBytes, trailer.len() as u64);
-        write_text(&self.file, &self.path, at, trailer)?;
+        write_text(&self.place, at, trailer)?;
         self.set(Word::State, ENDED);
         Ok(())
     }
@@ -297,10 +284,12 @@ impl Keeper {
 
     fn hand_over(&mut self, shard: usize) -> Result<(), LogError> {
         let (at, bytes) = (self.chunk_at(self.chunks), self.shape.chunk_bytes);
-        grow(&self.file, &self.path, at, bytes)?;
-        let region = Region::shared(&self.file, at, bytes as usize)
-            .map_err(LogError::unwritable("map", &self.path))?;
-        region.populate(0..bytes as usize).map_err(LogError::unwritable("populate", &self.path))?;
+        grow(&self.place, at, bytes)?;
+        let region = Region::shared(&self.place, at, bytes as usize)
+            .map_err(LogError::unwritable("map", self.place.path()))?;
+        region
+            .populate(0..bytes as usize)
+            .map_err(LogError::unwritable("populate", self.place.path()))?;
         let lane = &mut self.lanes[shard];
         let sequence = lane.passed + lane.live.len() as u64;
         region.store(ChunkWord::Shard as usize, shard as u64, Ordering::Relaxed);

@@ -9,6 +9,7 @@ mod append;
 mod error;
 mod header;
 mod keeper;
+mod place;
 mod reader;
 mod record;
 #[cfg(test)]

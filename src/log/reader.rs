@@ -3,9 +3,9 @@
 //! It reads rather than maps, so that a file which shrinks meanwhile is a shorter file and not
 //! a SIGBUS; and it trusts no length that it did not compare with the file.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{LogError, Refusal};
@@ -79,6 +79,10 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, or is not a log of this version.
     pub fn open(path: &Path) -> Result<Self, LogError> {
+        // A pipe would be waited for.
+        if !fs::metadata(path).map_err(LogError::unreadable(path))?.is_file() {
+            return Err(LogError::Refused(path.to_owned(), Refusal::NotAFile));
+        }
         let file = File::open(path).map_err(LogError::unreadable(path))?;
         Self::new(path.to_owned(), Source::File(file))
     }
@@ -112,6 +116,19 @@ impl Reader {
             _ => (State::Running, None),
         };
         Ok(Self { path, source, header, state, plan, environment, trailer })
+    }
+
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which file it is, whatever it is called: device and inode. `None` for one in memory.
+    pub fn file_id(&self) -> Option<(u64, u64)> {
+        match &self.source {
+            Source::File(file) => file.metadata().ok().map(|file| (file.dev(), file.ino())),
+            Source::Bytes(_) => None,
+        }
     }
 
     /// How far it had come when it was opened.

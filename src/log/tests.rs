@@ -1,5 +1,7 @@
 //! The log as a whole: written, killed, cut, damaged, read.
 
+mod placing;
+
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
@@ -25,6 +27,15 @@ impl Scratch {
 
     fn file(&self) -> PathBuf {
         self.0.join("onrush.data")
+    }
+
+    /// Where the log lies until its run begins.
+    fn beside(&self) -> PathBuf {
+        self.0.join("onrush.data.new")
+    }
+
+    fn files(&self) -> usize {
+        fs::read_dir(&self.0).unwrap().count()
     }
 }
 
@@ -79,6 +90,7 @@ fn written(scratch: &Scratch, shape: Shape) -> (Keeper, Vec<Writer>) {
     let (mut keeper, mut writers) =
         create_shaped(&scratch.file(), &plan(2), &environment(), shape).unwrap();
     keeper.start(EPOCH, WALL_NS);
+    keeper.take_place().unwrap();
     for (writer, count) in writers.iter_mut().zip([100, 10]) {
         writer.start(EPOCH);
         (0..count).for_each(|i| writer.append(&request(i)));
@@ -132,10 +144,10 @@ fn a_run_that_was_killed_reads_to_its_last_record() {
 }
 
 #[test]
-fn a_log_whose_clock_has_not_started_holds_its_plan() {
+fn a_log_whose_run_has_not_begun_holds_its_plan() {
     let scratch = Scratch::new("making");
     let _held = create(&scratch.file(), &plan(1), &environment()).unwrap();
-    let reader = Reader::open(&scratch.file()).unwrap();
+    let reader = Reader::open(&scratch.beside()).unwrap();
     assert_eq!((reader.state(), reader.plan()), (State::Making, &plan(1)));
     assert!(requests_of(&reader, 0).is_empty());
 }
@@ -270,6 +282,7 @@ fn a_log_is_read_while_it_is_written() {
     let (mut keeper, mut writers) =
         create_shaped(&scratch.file(), &plan(1), &environment(), shape).unwrap();
     keeper.start(EPOCH, WALL_NS);
+    keeper.take_place().unwrap();
     let mut writer = writers.pop().unwrap();
     writer.start(EPOCH);
     let writing = thread::spawn(move || {
@@ -317,7 +330,7 @@ fn what_is_behind_a_writer_is_unmapped() {
         create_shaped(&scratch.file(), &plan(1), &environment(), SMALL).unwrap();
     let inode = format!(" {} ", {
         use std::os::unix::fs::MetadataExt as _;
-        fs::metadata(scratch.file()).unwrap().ino()
+        fs::metadata(scratch.beside()).unwrap().ino()
     });
     for i in 0..10_000 {
         writers[0].append(&request(i));
@@ -363,6 +376,7 @@ fn a_log_of_nothing_has_a_plan_and_a_trailer() {
     let plan = Plan { log: LogMode::Nothing, ..plan(1) };
     let (mut keeper, mut writers) = create(&scratch.file(), &plan, &environment()).unwrap();
     keeper.start(EPOCH, WALL_NS);
+    keeper.take_place().unwrap();
     keeper.tend().unwrap();
     writers[0].append(&request(0));
     assert_eq!((writers[0].written(), writers[0].lost()), (0, 0));
@@ -382,48 +396,6 @@ fn a_log_does_not_end_under_a_writer() {
     writers[0].append(&request(100));
     let reader = Reader::open(&scratch.file()).unwrap();
     assert_eq!((reader.state(), requests_of(&reader, 0).len()), (State::Running, 101));
-}
-
-#[test]
-fn an_older_log_is_set_aside_once() {
-    let scratch = Scratch::new("old");
-    let file = scratch.file();
-    for text in ["first", "second", "third"] {
-        let (keeper, writers) = create(&file, &plan(1), &environment()).unwrap();
-        drop(writers);
-        keeper.finish(text).unwrap();
-    }
-    let old = scratch.0.join("onrush.data.old");
-    assert_eq!(Reader::open(&file).unwrap().trailer(), Some("third"));
-    assert_eq!(Reader::open(&old).unwrap().trailer(), Some("second"));
-    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 2);
-}
-
-#[test]
-fn a_log_that_another_run_writes_is_left_alone() {
-    let scratch = Scratch::new("use");
-    let (keeper, writers) = create(&scratch.file(), &plan(1), &environment()).unwrap();
-    let message = create(&scratch.file(), &plan(1), &environment()).unwrap_err().to_string();
-    assert!(message.contains("another run"), "{message}");
-    drop(writers);
-    keeper.finish("first").unwrap();
-    assert_eq!(Reader::open(&scratch.file()).unwrap().trailer(), Some("first"));
-    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
-}
-
-#[test]
-fn only_a_regular_file_is_set_aside() {
-    let scratch = Scratch::new("regular");
-    for path in [scratch.0.clone(), PathBuf::from("/dev/null")] {
-        let message = create(&path, &plan(1), &environment()).unwrap_err().to_string();
-        assert!(message.contains("not a regular file"), "{message}");
-    }
-    let link = scratch.0.join("link");
-    fs::write(scratch.file(), "old").unwrap();
-    std::os::unix::fs::symlink(scratch.file(), &link).unwrap();
-    drop(create(&link, &plan(1), &environment()).unwrap());
-    assert!(link.is_symlink(), "a link stays one");
-    assert_eq!(fs::read_to_string(scratch.0.join("onrush.data.old")).unwrap(), "old");
 }
 
 #[test]

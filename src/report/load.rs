@@ -1,18 +1,18 @@
 //! From logs to a summary.
 
+use std::collections::HashMap;
 use std::fmt;
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::evidence::{Environment, Request};
-use crate::log::{LogError, Reader};
+use crate::log::{LogError, Reader, Refusal};
 use crate::outcome::{Builder, MergeError, Part, Summary, Trailer, merge};
 use crate::plan::Plan;
-use crate::unit::{Field, TextError};
+use crate::unit::Field;
 
 /// What a log offers to a report; the log's reader is one.
 pub trait LogSource {
-    /// Why a log cannot be read to its end.
+    /// Why a log cannot be read to its end; names the log.
     type Error: fmt::Display;
 
     /// What was asked.
@@ -40,8 +40,10 @@ pub trait LogSource {
 /// Why there is nothing to report.
 #[derive(Debug)]
 pub enum LoadError<E> {
-    /// This log cannot be read.
-    Log(String, Box<E>),
+    /// A log cannot be read.
+    Log(Box<E>),
+    /// These two are one file.
+    Twice(String, String),
     /// The logs do not merge.
     Merge(MergeError),
 }
@@ -49,7 +51,10 @@ pub enum LoadError<E> {
 impl<E: fmt::Display> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Log(name, why) => write!(f, "{name}: {why}"),
+            Self::Log(why) => why.fmt(f),
+            Self::Twice(one, other) => {
+                write!(f, "'{one}' and '{other}' are the same log; name it once")
+            }
             Self::Merge(why) => why.fmt(f),
         }
     }
@@ -69,7 +74,7 @@ pub fn load<L: LogSource>(
     for (name, log) in logs {
         match summary_of(&log) {
             Ok(summary) => parts.push(Part { name, summary }),
-            Err(why) => return Err(LoadError::Log(name, why.into())),
+            Err(why) => return Err(LoadError::Log(why.into())),
         }
     }
     merge(parts, force).map_err(LoadError::Merge)
@@ -78,37 +83,23 @@ pub fn load<L: LogSource>(
 /// Reads and merges the logs in these files.
 ///
 /// # Errors
-/// As [`load`].
-pub fn load_files(paths: &[PathBuf], force: bool) -> Result<Summary, LoadError<FileError>> {
+/// As [`load`]; or two of them are one file.
+pub fn load_files(paths: &[PathBuf], force: bool) -> Result<Summary, LoadError<LogError>> {
     let mut logs = Vec::with_capacity(paths.len());
+    let mut seen = HashMap::new();
     for path in paths {
         let name = path.display().to_string();
-        let open = |path: &Path| Reader::open(path).map_err(FileError::Log);
-        logs.push((name.clone(), open(path).map_err(|error| LoadError::Log(name, error.into()))?));
+        let log = Reader::open(path).map_err(|error| LoadError::Log(error.into()))?;
+        if let Some(twin) = log.file_id().and_then(|id| seen.insert(id, name.clone())) {
+            return Err(LoadError::Twice(twin, name));
+        }
+        logs.push((name, log));
     }
     load(logs, force)
 }
 
-/// Why a log file cannot be read to its end.
-#[derive(Debug)]
-pub enum FileError {
-    /// The reader's reason.
-    Log(LogError),
-    /// The trailer is not what a run writes.
-    Trailer(TextError),
-}
-
-impl fmt::Display for FileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Log(error) => error.fmt(f),
-            Self::Trailer(error) => write!(f, "its trailer is damaged: {error}"),
-        }
-    }
-}
-
 impl LogSource for Reader {
-    type Error = FileError;
+    type Error = LogError;
 
     fn plan(&self) -> &Plan {
         Self::plan(self)
@@ -123,13 +114,15 @@ impl LogSource for Reader {
         (wall_ns > 0).then(|| wall_ns + Self::plan(self).warmup.0)
     }
 
-    fn trailer(&self) -> Result<Option<Trailer>, FileError> {
-        Self::trailer(self).map(Trailer::from_text).transpose().map_err(FileError::Trailer)
+    fn trailer(&self) -> Result<Option<Trailer>, LogError> {
+        let refused =
+            |why| LogError::Refused(self.path().to_owned(), Refusal::Text("trailer", why));
+        Self::trailer(self).map(Trailer::from_text).transpose().map_err(refused)
     }
 
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), FileError> {
+    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), LogError> {
         for chunk in self.chunks() {
-            let chunk = chunk.map_err(FileError::Log)?;
+            let chunk = chunk?;
             chunk.requests().for_each(|request| take(chunk.shard(), &request));
         }
         Ok(())

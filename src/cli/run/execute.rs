@@ -7,7 +7,7 @@ use super::{RunCommand, Url};
 use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::Output;
+use crate::cli::output::{JsonFile, Output};
 use crate::cli::terminal::{Standing, Terminal};
 use crate::doctor::{self, Case, State};
 use crate::engine::{Ended, Run, RunError};
@@ -124,6 +124,8 @@ fn carry_out<P: Protocol>(
 ) -> Result<Exit, CliError> {
     let plan = &command.plan;
     let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
+    let logs = [command.out.clone()];
+    let json = command.output.open_json(&logs)?;
     // The main thread stays off the shards' CPUs; where it cannot, it is at least mostly asleep.
     let _ = command.spare_cpus.0.first().map(|&spare| cpu::pin_to(spare));
     let run = Run { plan, environment: &environment, log: &command.out };
@@ -142,8 +144,7 @@ fn carry_out<P: Protocol>(
         Err(RunError::Stopped(Some(signal))) => return Ok(Exit::Signal(signal)),
         Err(error) => return Err(CliError::CannotRun(error.to_string())),
     };
-    let logs = [command.out.clone()];
-    show(&logs, false, &command.output, &command.gates, terminal)
+    show(&logs, false, &command.output, json, &command.gates, terminal)
         .map(|shown| Exit::of_run(signal, shown.invalid, shown.breached))
 }
 
@@ -153,11 +154,12 @@ pub(in crate::cli) struct Shown {
     pub(in crate::cli) breached: bool,
 }
 
-/// Reads `logs`, judges and prints.
+/// Reads `logs`, judges and prints; into `json`, too.
 pub(in crate::cli) fn show(
     logs: &[std::path::PathBuf],
     force: bool,
     output: &Output,
+    json: Option<JsonFile>,
     gates: &Gates,
     terminal: &Terminal,
 ) -> Result<Shown, CliError> {
@@ -167,9 +169,8 @@ pub(in crate::cli) fn show(
     let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
     // Both, whichever of them fails.
     let printed = terminal.print(&output.format.write(&summary, options));
-    if let Some(path) = &output.json {
-        std::fs::write(path, report::json::write(&summary))
-            .map_err(|error| cannot(&format_args!("--json {}: {error}", path.display())))?;
+    if let Some(json) = json {
+        json.write(&report::json::write(&summary))?;
     }
     printed?;
     let invalid = summary.verdict == Verdict::Invalid;

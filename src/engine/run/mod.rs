@@ -187,6 +187,9 @@ impl Desk<'_> {
                 self.control.stop(Stop::Drain);
             }
             asked = self.obey();
+            if self.has_begun() {
+                keeper.take_place().map_err(RunError::Log)?;
+            }
             if self.is_hopeless() {
                 return Err(RunError::Unreachable { target: plan.target.address, why: None });
             }
@@ -243,13 +246,21 @@ impl Desk<'_> {
         }
     }
 
+    /// Whether a connection stood, or at least was not refused. Kept ones stand before the clock
+    /// starts.
+    fn has_begun(&self) -> bool {
+        let failed = self.sum(|live| live.failed.load(Ordering::Acquire));
+        let refused = self.sum(|live| live.refused.load(Ordering::Relaxed));
+        let ok = self.sum(|live| live.ok.load(Ordering::Relaxed));
+        !self.run.plan.fresh || ok > 0 || failed > refused
+    }
+
     /// Whether every first fresh connection was refused.
     fn is_hopeless(&self) -> bool {
         let plan = self.run.plan;
         let first = u64::from(plan.concurrence).min(plan.planned_sessions().unwrap_or(u64::MAX));
-        plan.fresh
-            && self.sum(|live| live.ok.load(Ordering::Relaxed)) == 0
-            && self.sum(|live| live.refused.load(Ordering::Relaxed)) >= first.max(1)
+        let refused = self.sum(|live| live.refused.load(Ordering::Relaxed));
+        !self.has_begun() && refused >= first.max(1)
     }
 
     fn standing(&self, elapsed: Nanos) -> Standing {

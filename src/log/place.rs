@@ -1,0 +1,145 @@
+//! Where a log lies: beside its place until its run has begun, then in it.
+//!
+//! A run that never begins leaves what is there as it was. Who holds the claim on `path.new`
+//! alone may put something in the place of `path`; the claim goes with the file when it takes
+//! its name, so that a log is claimed from its first byte to the end of its run.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::Deref;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::error::LogError;
+use super::header::{MAGIC, MAKING, WORDS, Word, words_of};
+use crate::sys::map::{Claimed, claim};
+
+/// The file of a log that a run writes. Unless it takes its place it goes when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Where the log belongs, with links followed.
+    path: PathBuf,
+    /// Where it lies while it is not there.
+    beside: Option<PathBuf>,
+    file: Claimed,
+}
+
+impl Place {
+    /// An empty file for a log that is to come to `path`.
+    ///
+    /// # Errors
+    /// It cannot be made, another run has it or still writes to `path`, or what is at `path` or
+    /// `path.new` is not to be lost.
+    pub(super) fn beside(path: &Path) -> Result<Self, LogError> {
+        let path = resolve(path)?;
+        let beside = with_suffix(&path, ".new");
+        let file = claim_beside(&path, &beside)?;
+        let place = Self { path, beside: Some(beside), file };
+        // The run that writes it will look for its own figures there.
+        if File::open(&place.path).and_then(claim).is_err_and(|error| is_claimed(&error)) {
+            return Err(LogError::InUse(place.path.clone()));
+        }
+        place.file.set_len(0).map_err(LogError::unwritable("empty", &place.path))?;
+        Ok(place)
+    }
+
+    /// Where the log belongs.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts the log where it belongs, and what is there already at `path.old`. The second time
+    /// it does nothing.
+    ///
+    /// # Errors
+    /// The folder does not allow it any more.
+    pub(super) fn take(&mut self) -> Result<(), LogError> {
+        let Some(beside) = &self.beside else { return Ok(()) };
+        match fs::rename(&self.path, with_suffix(&self.path, ".old")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(LogError::unwritable("rename the old", &self.path)(error));
+            }
+            _ => {}
+        }
+        fs::rename(beside, &self.path).map_err(LogError::unwritable("rename", &self.path))?;
+        self.beside = None;
+        Ok(())
+    }
+}
+
+impl Deref for Place {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(beside) = &self.beside {
+            // While it is still claimed: it cannot be another run's. Where it stays, the next
+            // run takes it over.
+            let _ = fs::remove_file(beside);
+        }
+    }
+}
+
+/// The path with links followed, where a log may take the place of what is there.
+fn resolve(path: &Path) -> Result<PathBuf, LogError> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_file() => {
+            path.canonicalize().map_err(LogError::unwritable("find", path))
+        }
+        Err(_) if !path.is_symlink() => Ok(path.to_owned()),
+        _ => Err(LogError::NotReplaced(path.to_owned())),
+    }
+}
+
+/// Opens and claims `beside`; one that a killed run left is taken over.
+fn claim_beside(path: &Path, beside: &Path) -> Result<Claimed, LogError> {
+    loop {
+        if fs::symlink_metadata(beside).is_ok_and(|there| !there.is_file()) {
+            return Err(LogError::InTheWay(beside.to_owned()));
+        }
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(beside);
+        let file = file.map_err(LogError::unwritable("create", path))?;
+        let file = match claim(file) {
+            Ok(file) => file,
+            Err(error) if is_claimed(&error) => return Err(LogError::InUse(path.to_owned())),
+            Err(error) => return Err(LogError::unwritable("claim", path)(error)),
+        };
+        // Until it was claimed, another run may have given it its name, or removed it.
+        let claimed = file.metadata().map_err(LogError::unwritable("claim", path))?;
+        let is_same =
+            |there: fs::Metadata| (there.dev(), there.ino()) == (claimed.dev(), claimed.ino());
+        if fs::symlink_metadata(beside).is_ok_and(is_same) {
+            return if never_began(&file).map_err(LogError::unwritable("read", path))? {
+                Ok(file)
+            } else {
+                Err(LogError::InTheWay(beside.to_owned()))
+            };
+        }
+    }
+}
+
+/// Whether `file` is what a run leaves that is killed before it begins.
+fn never_began(file: &File) -> io::Result<bool> {
+    let mut bytes = [0; 8 * WORDS];
+    let count = file.read_at(&mut bytes, 0)?;
+    let words: [u64; WORDS] = words_of(&bytes);
+    // The magic is written last.
+    let is_blank = words[Word::Magic as usize] == 0;
+    let is_log = bytes[..count].starts_with(&MAGIC);
+    Ok(is_blank || is_log && words[Word::State as usize] == MAKING)
+}
+
+fn is_claimed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(suffix);
+    name.into()
+}
