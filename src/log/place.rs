@@ -88,9 +88,11 @@ impl Drop for Place {
 /// The path with links followed, where a log may take the place of what is there.
 fn resolve(path: &Path) -> Result<PathBuf, LogError> {
     match fs::metadata(path) {
-        Ok(there) if there.is_file() => {
-            path.canonicalize().map_err(LogError::unwritable("find", path))
-        }
+        Ok(there) if there.is_file() => match path.canonicalize() {
+            // Another run is just about to put its log there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+            found => found.map_err(LogError::unwritable("find", path)),
+        },
         Err(_) if !path.is_symlink() => Ok(path.to_owned()),
         _ => Err(LogError::NotReplaced(path.to_owned())),
     }
