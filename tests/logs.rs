@@ -166,7 +166,7 @@ fn what_is_no_log_is_told_in_one_line() {
 #[test]
 fn a_log_is_not_counted_twice() {
     let folder = Folder::new();
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/log-v1.data");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/log/v1.data");
     fs::copy(golden, folder.join("a.data")).unwrap();
     fs::hard_link(folder.join("a.data"), folder.join("hard.data")).unwrap();
     std::os::unix::fs::symlink("a.data", folder.join("soft.data")).unwrap();
