@@ -15,6 +15,7 @@ use crate::log::Append;
 use crate::plan::Close;
 use crate::protocol::{Fault, Protocol};
 use crate::ring::{Completion, Kind, Op, Queue};
+use crate::sys::errno::{EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED};
 use crate::unit::{Instant, Nanos};
 
 /// A connection that could not be opened is tried again after this.
@@ -23,10 +24,6 @@ pub(super) const RETRY_AFTER: Nanos = Nanos::from_millis(10);
 /// Connections being opened at a time before the clock starts: no more than a listener's backlog
 /// is sure to hold.
 pub(super) const OPENING_MAX: u32 = 128;
-
-const EADDRINUSE: i32 = 98;
-const EADDRNOTAVAIL: i32 = 99;
-const ECONNREFUSED: i32 = 111;
 
 impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// Opens slots before the start, as many at a time as is polite.

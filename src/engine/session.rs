@@ -10,15 +10,10 @@ use crate::log::Append;
 use crate::plan::OnCap;
 use crate::protocol::{Answer, Fault, Outgoing, Progress, Protocol};
 use crate::ring::{Completion, Op, Queue, Wait};
+use crate::sys::errno::{
+    EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOBUFS, ETIMEDOUT,
+};
 use crate::unit::{Instant, Nanos};
-
-const ECONNREFUSED: i32 = 111;
-const EHOSTUNREACH: i32 = 113;
-const ENETUNREACH: i32 = 101;
-const ETIMEDOUT: i32 = 110;
-const EADDRINUSE: i32 = 98;
-const EADDRNOTAVAIL: i32 = 99;
-const ENOBUFS: i32 = 105;
 
 /// A request above this may have to wait for the peer to read: it is asked whether it went out.
 const LARGE: u64 = 64 << 10;

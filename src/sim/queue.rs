@@ -7,14 +7,11 @@ use super::SimClock;
 use super::peer::{Deed, Peer};
 use crate::clock::Clock;
 use crate::ring::{Completion, Kind, Op, Queue, QueueCounters, QueueError, Token, Wait};
+use crate::sys::errno::{ECANCELED, ECONNRESET, ENOTCONN};
 use crate::unit::{Instant, Nanos};
 
 /// What a pass of the loop costs in virtual time.
 const PASS: Nanos = Nanos(500);
-
-const ECANCELED: i32 = 125;
-const ECONNRESET: i32 = 104;
-const ENOTCONN: i32 = 107;
 
 pub(super) struct SimQueue<P> {
     clock: SimClock,

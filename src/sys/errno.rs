@@ -2,6 +2,11 @@
 
 use nix::errno::Errno;
 
+pub use libc::{
+    EADDRINUSE, EADDRNOTAVAIL, ECANCELED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH,
+    ENOBUFS, ENOTCONN, ETIMEDOUT,
+};
+
 /// The name of a kernel error number, like `ECONNREFUSED` for 111; the number itself where it has
 /// none.
 pub fn errno_name(errno: u16) -> String {

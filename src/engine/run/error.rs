@@ -8,6 +8,7 @@ use crate::engine::ShardError;
 use crate::evidence::{ErrorCount, Phase};
 use crate::log::LogError;
 use crate::ring::SetupError;
+use crate::sys::errno::{EADDRNOTAVAIL, ECONNREFUSED, ETIMEDOUT};
 
 /// Why a run could not be done.
 #[derive(Debug)]
@@ -100,11 +101,12 @@ impl fmt::Display for Why {
         };
         let error = io::Error::from_raw_os_error(i32::from(errno));
         write!(f, "{step}: {error}")?;
-        match (errno, phase) {
-            (111, _) => f.write_str(": does the target listen there?"),
-            (110, Phase::Connect) => {
+        match (i32::from(errno), phase) {
+            (ECONNREFUSED, _) => f.write_str(": does the target listen there?"),
+            (ETIMEDOUT, Phase::Connect) => {
                 f.write_str(": is the address right, and no firewall between?")
             }
+            (EADDRNOTAVAIL, _) => f.write_str(": choose other --ports or --source"),
             _ => Ok(()),
         }
     }
