@@ -29,7 +29,7 @@ pub struct Parts<Q, C, P, L> {
 pub struct ShardYield<L> {
     /// What it counted.
     pub tally: Tally,
-    /// Its times, where [`Shard::keep_series`] asked for them.
+    /// Its times, where [`Shard::keep_series`](super::Shard::keep_series) asked for them.
     pub series: Option<Series>,
     /// Its log writer.
     pub log: L,
