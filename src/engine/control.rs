@@ -60,8 +60,6 @@ impl Control {
 pub struct Live {
     /// Kept connections open, or sockets ready for fresh ones.
     pub opened: AtomicU64,
-    /// Connections that could not be opened before the start.
-    pub unopened: AtomicU64,
     /// The shard has opened what it can; set once.
     pub ready: AtomicU8,
     /// Sessions ended.

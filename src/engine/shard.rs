@@ -460,7 +460,6 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
 
     fn tell(&self) {
         Live::publish(&self.live.opened, u64::from(self.idle.len()));
-        Live::publish(&self.live.unopened, u64::from(self.retrying.len()));
         Live::publish(&self.live.sessions_ended, self.ended);
         Live::publish(&self.live.sessions_open, self.sessions_open);
         Live::publish(&self.live.ok, self.seen[Outcome::Ok as usize]);

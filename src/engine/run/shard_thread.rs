@@ -16,9 +16,10 @@ use crate::sys::cpu;
 use crate::sys::resource::Usage;
 use crate::unit::Instant;
 
-/// Receive buffers of a ring: each holds an answer as they mostly are.
+/// Bytes of a receive buffer: a large answer is few completions, a small one touches what it fills.
 const BUFFER_BYTES: u32 = 32 << 10;
-/// Buffers are handed out in turn: few stay in the cache, many outlast a burst.
+/// Fewest and most buffers of a ring, handed out in turn: few stay in the cache, many outlast a
+/// burst.
 const BUFFERS: (u32, u32) = (64, 512);
 
 /// What a shard's thread starts with.

@@ -175,10 +175,6 @@ impl Memory {
         (&raw const *self.no_peer, size_of::<libc::sockaddr>() as u32)
     }
 
-    pub(super) fn sources(&self) -> &[IpAddr] {
-        &self.sources
-    }
-
     pub(super) fn bind_address(&mut self, source: u16, port: u16) -> (*const libc::sockaddr, u32) {
         let address = SocketAddr::new(self.sources[usize::from(source)], port);
         let turn = self.binds_used % self.binds.len();

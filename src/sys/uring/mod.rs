@@ -14,7 +14,6 @@ mod setup;
 
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use io_uring::squeue::{Entry, Flags};
@@ -448,11 +447,6 @@ impl Uring {
     #[inline]
     pub fn release(&mut self, buffer: u16) {
         self.memory.release(buffer);
-    }
-
-    /// The source addresses, in the plan's order.
-    pub fn sources(&self) -> &[IpAddr] {
-        self.memory.sources()
     }
 }
 
