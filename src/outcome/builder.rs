@@ -17,13 +17,12 @@ pub struct Builder {
     began_unix_ns: Option<u64>,
     trailer: Option<Trailer>,
     shards: Vec<Recount>,
-    holes: u64,
 }
 
 impl Builder {
     /// Nothing but what was asked and where.
     pub fn new(plan: Plan, environment: Environment) -> Self {
-        Self { plan, environment, began_unix_ns: None, trailer: None, shards: Vec::new(), holes: 0 }
+        Self { plan, environment, began_unix_ns: None, trailer: None, shards: Vec::new() }
     }
 
     /// Wall time at the start of the measure phase, in ns since 1970.
@@ -59,8 +58,10 @@ impl Builder {
     }
 
     /// Takes a hole of `shard`. It comes before every request of that shard that ended after it.
-    pub fn hole(&mut self, shard: u32, _hole: &Hole) {
-        self.holes += u64::from(shard < self.plan.shards);
+    pub fn hole(&mut self, shard: u32, hole: &Hole) {
+        if let Some(recount) = self.shard(shard) {
+            recount.hole(hole);
+        }
     }
 
     /// Takes what the run left at its end. Without it the run was killed: the counters are those
@@ -91,6 +92,7 @@ impl Builder {
             .map(|shard| shard.span)
             .chain(times.span)
             .fold(measured, Ord::max);
+        let holes = self.shards.iter().map(|shard| shard.holes).sum();
         let records = self.shards.iter().map(|shard| shard.records).sum();
         let shards = by_shard(self.shards, kept, evidence.as_ref());
         let mut tally = Tally::prepared();
@@ -114,7 +116,7 @@ impl Builder {
             span,
             tally,
             records,
-            holes: self.holes,
+            holes,
             figures: Figures::of(&series),
             series,
             shards: shards.into_iter().map(|(shard, _)| shard).collect(),
@@ -241,7 +243,7 @@ mod tests {
                 let run = Run { is_killed: true, ..Run::of(vec![]) };
                 let mut builder = Builder::new(Plan { shards: 1, ..run.plan }, run.environment);
                 for (i, part) in parts.iter().enumerate() {
-                    let mut recount = if i == 0 { Recount::new() } else { Recount::further_on() };
+                    let mut recount = if i == 0 { Recount::new() } else { Recount::further_on(&[]) };
                     part.iter().for_each(|request| recount.add(request));
                     builder.part(0, recount);
                 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Series;
-use crate::evidence::{Outcome, Phase, Request, Step, Tally};
+use crate::evidence::{Hole, Outcome, Phase, Request, Step, Tally};
 use crate::unit::{Instant, Nanos};
 
 /// Counts the records of one shard anew, or those of a part of its log: parts that are counted
@@ -15,6 +15,8 @@ pub struct Recount {
     pub(super) series: Series,
     /// Records, of whatever phase.
     pub(super) records: u64,
+    /// Holes, of whatever phase.
+    pub(super) holes: u64,
     /// Sessions of several requests that have begun and not ended, with their intended start
     /// where it is of the measure phase; never more than are open at a time.
     open: HashMap<u64, Option<Instant>>,
@@ -43,6 +45,7 @@ impl Recount {
             tally: Tally::prepared(),
             series: Series::new(),
             records: 0,
+            holes: 0,
             open: HashMap::new(),
             strays: None,
             first_intended_at: Instant::NEVER,
@@ -52,9 +55,9 @@ impl Recount {
         }
     }
 
-    /// Nothing yet, further on in a shard's log: what is counted here is to be merged behind
-    /// the parts before it.
-    pub fn further_on() -> Self {
+    /// Nothing yet, further on in a shard's log, in which `before` are the holes so far: what is
+    /// counted here is to be merged behind the parts before it.
+    pub fn further_on(_before: &[Hole]) -> Self {
         Self { strays: Some(Vec::new()), ..Self::new() }
     }
 
@@ -85,11 +88,17 @@ impl Recount {
         }
     }
 
+    /// Takes the next hole. It comes before every request that ended after it.
+    pub fn hole(&mut self, _hole: &Hole) {
+        self.holes += 1;
+    }
+
     /// Adds the part of the log that comes next.
     pub fn merge(&mut self, next: Self) {
         self.tally.add(&next.tally);
         self.series.merge(&next.series);
         self.records += next.records;
+        self.holes += next.holes;
         self.first_intended_at = self.first_intended_at.min(next.first_intended_at);
         self.last_prompt_at = self.last_prompt_at.max(next.last_prompt_at);
         self.last_done_at = self.last_done_at.max(next.last_done_at);

@@ -8,9 +8,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{LogSource, json, load, text};
-use crate::evidence::{Entry, Environment, Outcome, Phase, Request, Step};
+use crate::evidence::{Environment, Outcome, Phase, Request, Step};
 use crate::outcome::sample::{Run, Shard, failed, request};
-use crate::outcome::{Summary, Trailer};
+use crate::outcome::{Builder, Summary, Trailer};
 use crate::plan::Plan;
 use crate::unit::{Nanos, Rate};
 
@@ -153,10 +153,9 @@ impl LogSource for Run {
         Ok(Some(Trailer { evidence, series: Vec::new() }))
     }
 
-    fn each(&self, take: &mut dyn FnMut(u32, &Entry)) -> Result<(), Infallible> {
+    fn count(&self, builder: &mut Builder) -> Result<(), Infallible> {
         for (index, shard) in self.shards.iter().enumerate() {
-            let requests = shard.requests.iter().map(|request| Entry::Request(*request));
-            requests.for_each(|entry| take(index as u32, &entry));
+            shard.requests.iter().for_each(|request| builder.request(index as u32, request));
         }
         Ok(())
     }
