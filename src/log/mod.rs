@@ -8,6 +8,7 @@
 mod append;
 mod chunk;
 mod error;
+mod follow;
 mod header;
 mod hole;
 mod keeper;
@@ -22,6 +23,7 @@ mod writer;
 pub use append::Append;
 pub use chunk::Chunk;
 pub use error::{LogError, Refusal};
+pub use follow::{Follower, Following};
 pub use header::State;
 pub use keeper::{Keeper, create, disk_needed};
 pub use part::Part;

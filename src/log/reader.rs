@@ -14,9 +14,11 @@ use super::header::{
     CHUNK_MAGIC, ChunkWord, ENDED, HEADER_BYTES, Header, MAKING, RECORD_BYTES, Span, State, WORDS,
     Word, words_of,
 };
+use super::place::is_claimed;
 use super::record::{Record, is_published};
 use crate::evidence::Environment;
 use crate::plan::Plan;
+use crate::sys::map::claim;
 use crate::unit::{Field, Instant, TextError};
 
 /// What the header of a chunk says.
@@ -123,6 +125,28 @@ impl Reader {
             _ => (State::Running, None),
         };
         Ok(Self { path, source, header, state, plan, environment, trailer })
+    }
+
+    /// The same file, as it is by now.
+    pub(super) fn again(&self) -> Result<Self, LogError> {
+        let source = match &self.source {
+            Source::File(file) => {
+                Source::File(file.try_clone().map_err(LogError::unreadable(&self.path))?)
+            }
+            Source::Bytes(bytes) => Source::Bytes(bytes.clone()),
+        };
+        Self::new(self.path.clone(), source)
+    }
+
+    /// Whether a run has it and writes to it.
+    pub(super) fn is_written(&self) -> bool {
+        match &self.source {
+            // A claim of ours would be in the way of another's only for as long as this takes.
+            Source::File(file) => {
+                file.try_clone().and_then(claim).is_err_and(|error| is_claimed(&error))
+            }
+            Source::Bytes(_) => false,
+        }
     }
 
     /// Where it was opened.

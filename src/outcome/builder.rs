@@ -10,7 +10,7 @@ use crate::unit::{Instant, Nanos, Rate};
 
 /// Builds a [`Summary`] from what a log holds, in any order of the shards' records; those of one
 /// shard come in the order of its log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Builder {
     plan: Plan,
     environment: Environment,

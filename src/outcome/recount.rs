@@ -9,7 +9,7 @@ use crate::unit::{Instant, Nanos};
 /// Counts the records of one shard anew, or those of a part of its log: parts that are counted
 /// apart and merged in the order of the log give, bit by bit, what one pass gives (up to the 64
 /// kinds of error that a [`Tally`] keeps apart).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Recount {
     pub(super) tally: Tally,
     pub(super) series: Series,
