@@ -62,6 +62,9 @@ fn stormy() -> Run {
     run.plan.watch_pid = Some(4242);
     run.plan.watch_dev = Some("eth0".into());
     run.evidence.watch.pid_cpu_percent = Some(87.5);
+    run.evidence.watch.pid_user_percent = Some(30.0);
+    run.evidence.watch.pid_system_percent = Some(57.5);
+    run.evidence.watch.pid_threads = Some(4);
     run.evidence.watch.rx_bytes = Some(1_700_000);
     run.evidence.notices = vec!["CPU 1 also serves the target: give it another (--cpus)".into()];
     run.shards[1].evidence.cq_overflows = 3;
