@@ -228,6 +228,28 @@ impl ReportArgs {
 }
 
 #[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// Shows a run while it runs, from its log alone; a line at a time where stdout is no terminal.
+#[argh(
+    name = "top",
+    subcommand,
+    example = "onrush top",
+    example = "onrush top --interval 200ms night.data"
+)]
+pub(super) struct TopArgs {
+    /// how often to look (default 1s)
+    #[argh(option, arg_name = "T")]
+    pub interval: Option<String>,
+
+    /// leave after this many looks (when the run ends)
+    #[argh(option, short = 'n', arg_name = "N")]
+    pub count: Option<String>,
+
+    /// what the run writes (onrush.data)
+    #[argh(positional, arg_name = "LOG")]
+    pub log: Option<String>,
+}
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
 /// A built-in target: http or echo. Runs until a signal or --duration, then prints its figures.
 #[argh(
     name = "serve",

@@ -15,12 +15,13 @@ mod report;
 mod run;
 mod serve;
 mod terminal;
+mod top;
 
 use std::ffi::OsString;
 
 use argh::{ArgsInfo, CommandInfoWithArgs, FromArgs};
 
-use args::{ClocksArgs, DoctorArgs, Group, ReportArgs, RunArgs, ServeArgs};
+use args::{ClocksArgs, DoctorArgs, Group, ReportArgs, RunArgs, ServeArgs, TopArgs};
 use doctor::DoctorCommand;
 use error::CliError;
 use normal::Line;
@@ -28,6 +29,7 @@ use report::ReportCommand;
 use run::RunCommand;
 use serve::ServeCommand;
 use terminal::Terminal;
+use top::TopCommand;
 
 pub use exit::Exit;
 pub use output::Format;
@@ -55,6 +57,9 @@ fn perform(typed: impl Iterator<Item = OsString>, terminal: &Terminal) -> Result
         }),
         "serve" => prepare(rest, ServeArgs::GROUPS, terminal, |args: &ServeArgs| {
             Ok(serve::execute(&ServeCommand::new(args)?, terminal))
+        }),
+        "top" => prepare(rest, &[], terminal, |args: &TopArgs| {
+            Ok(top::execute(&TopCommand::new(args)?, terminal))
         }),
         "clocks" => prepare(rest, &[], terminal, |_: &ClocksArgs| Ok(clocks::execute(terminal))),
         "doctor" => prepare(rest, &[], terminal, |args: &DoctorArgs| {
@@ -87,11 +92,12 @@ fn with_run(
 const VERSION: &str = concat!("onrush ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// The commands in reading order.
-fn commands() -> [CommandInfoWithArgs; 5] {
+fn commands() -> [CommandInfoWithArgs; 6] {
     [
         RunArgs::get_args_info(),
         ReportArgs::get_args_info(),
         ServeArgs::get_args_info(),
+        TopArgs::get_args_info(),
         ClocksArgs::get_args_info(),
         DoctorArgs::get_args_info(),
     ]

@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use super::error::CliError;
 use super::exit::Exit;
 use crate::plan::Plan;
+use crate::report::live::Screen;
+use crate::sys::terminal;
 use crate::unit::Nanos;
 
 /// The two streams of a command, and what they can show.
@@ -153,6 +155,45 @@ fn line(goal: Goal, standing: &Standing) -> String {
         standing.in_flight,
         standing.errors,
     )
+}
+
+/// The whole of the terminal that stdout is, drawn over and over. When the value goes what was
+/// there before is back, with the last picture below it.
+#[derive(Debug)]
+pub(super) struct FullScreen {
+    last: String,
+}
+
+impl FullScreen {
+    /// `None` where stdout is no terminal.
+    pub(super) fn open() -> Option<Self> {
+        io::stdout().is_terminal().then(|| {
+            // The other screen, without a cursor.
+            let _ = write!(io::stdout(), "\x1b[?1049h\x1b[?25l");
+            Self { last: String::new() }
+        })
+    }
+
+    /// How large it is by now.
+    pub(super) fn size(&self) -> Screen {
+        let (columns, lines) = terminal::size().unwrap_or((80, 24));
+        Screen { columns, lines, colour: Terminal::detect().colour }
+    }
+
+    /// Shows `text` in place of what is there.
+    pub(super) fn draw(&mut self, text: &str) {
+        let lines = text.replace('\n', "\x1b[K\r\n");
+        let mut out = io::stdout().lock();
+        let _ = write!(out, "\x1b[H{lines}\x1b[J").and_then(|()| out.flush());
+        text.clone_into(&mut self.last);
+    }
+}
+
+impl Drop for FullScreen {
+    fn drop(&mut self) {
+        let mut out = io::stdout().lock();
+        let _ = write!(out, "\x1b[?25h\x1b[?1049l{}", self.last).and_then(|()| out.flush());
+    }
 }
 
 /// What the user typed may hold anything; a message is one line all the same.

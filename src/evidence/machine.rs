@@ -131,6 +131,12 @@ record! {
     pub struct Watched {
         /// CPU % of the watched process; 100 is one CPU.
         pub pid_cpu_percent: Option<f64>,
+        /// The part of it in user mode.
+        pub pid_user_percent: Option<f64>,
+        /// The part of it in the kernel.
+        pub pid_system_percent: Option<f64>,
+        /// Threads that it had at the end.
+        pub pid_threads: Option<u64>,
         /// Bytes received by the watched device.
         pub rx_bytes: Option<u64>,
         /// Bytes sent by it.

@@ -136,7 +136,8 @@ fn never_began(file: &File) -> io::Result<bool> {
     Ok(is_blank || is_log && words[Word::State as usize] == MAKING)
 }
 
-fn is_claimed(error: &io::Error) -> bool {
+/// Whether `error` says that a run has the file.
+pub(super) fn is_claimed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 

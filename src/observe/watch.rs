@@ -36,7 +36,7 @@ impl std::error::Error for WatchError {}
 /// Counters as they stood when the watch began.
 #[derive(Debug, Clone)]
 pub struct Watch {
-    process: Option<(u32, u64)>,
+    process: Option<(u32, ProcessCounters)>,
     device: Option<(String, DeviceCounters)>,
 }
 
@@ -47,8 +47,8 @@ impl Watch {
     /// The process or the device is not there.
     pub fn start(pid: Option<u32>, device: Option<&str>) -> Result<Self, WatchError> {
         let process = |pid| {
-            let ticks = process_ticks(pid).ok_or(WatchError::NoProcess(pid))?;
-            Ok((pid, ticks))
+            let counters = ProcessCounters::read(pid).ok_or(WatchError::NoProcess(pid))?;
+            Ok((pid, counters))
         };
         let device_at_start = |name: &str| {
             let missing = || WatchError::NoDevice(name.to_owned());
@@ -65,9 +65,16 @@ impl Watch {
     /// the meantime yields `None`.
     pub fn watched(&self, elapsed: Nanos) -> Watched {
         let mut watched = Watched::default();
-        if let Some((pid, before)) = self.process {
-            let ticks = process_ticks(pid).map(|now| now.saturating_sub(before));
-            watched.pid_cpu_percent = ticks.map(|ticks| cpu_percent(ticks, elapsed));
+        if let Some((pid, before)) = self.process
+            && let Some(now) = ProcessCounters::read(pid)
+        {
+            let percent = |now: u64, before: u64| cpu_percent(now.saturating_sub(before), elapsed);
+            let user = percent(now.user_ticks, before.user_ticks);
+            let system = percent(now.system_ticks, before.system_ticks);
+            watched.pid_cpu_percent = Some(user + system);
+            watched.pid_user_percent = Some(user);
+            watched.pid_system_percent = Some(system);
+            watched.pid_threads = Some(now.threads);
         }
         if let Some((name, before)) = &self.device
             && let Some(now) = DeviceCounters::read(name)
@@ -106,18 +113,31 @@ impl DeviceCounters {
     }
 }
 
-fn process_ticks(pid: u32) -> Option<u64> {
-    stat_ticks(&procfs::text(format!("/proc/{pid}/stat"))?)
+/// CPU time of a process, all its threads, and how many those are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ProcessCounters {
+    user_ticks: u64,
+    system_ticks: u64,
+    threads: u64,
 }
 
-/// utime + stime of a line of /proc/PID/stat, all threads, in clock ticks. The name of the
-/// process stands in brackets and may itself have blanks and brackets.
-fn stat_ticks(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+impl ProcessCounters {
+    fn read(pid: u32) -> Option<Self> {
+        Self::parse(&procfs::text(format!("/proc/{pid}/stat"))?)
+    }
+
+    /// A line of /proc/PID/stat. The name of the process stands in brackets and may itself have
+    /// blanks and brackets.
+    fn parse(stat: &str) -> Option<Self> {
+        let (_, after_name) = stat.rsplit_once(')')?;
+        let mut fields = after_name.split_whitespace().skip(11);
+        let mut next = || fields.next()?.parse().ok();
+        let (user_ticks, system_ticks) = (next()?, next()?);
+        let [_children_user, _children_system, _priority, _nice] =
+            [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+        let threads = fields.next()?.parse().ok()?;
+        Some(Self { user_ticks, system_ticks, threads })
+    }
 }
 
 fn cpu_percent(ticks: u64, elapsed: Nanos) -> f64 {
@@ -130,15 +150,16 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(stat: &str, ticks: Option<u64>) {
-        assert_eq!(stat_ticks(stat), ticks, "{stat}");
+    fn check(stat: &str, counters: Option<(u64, u64, u64)>) {
+        let read = ProcessCounters::parse(stat);
+        assert_eq!(read.map(|c| (c.user_ticks, c.system_ticks, c.threads)), counters, "{stat}");
     }
 
     #[test]
     fn the_cpu_time_of_a_process_is_read_whatever_it_is_called() {
-        let rest = "S 1 2 3 0 -1 4194304 99 0 0 0 250 31 7 8 20 0 1 0 210746 3133440";
-        check(&format!("273 (cat) {rest}"), Some(281));
-        check(&format!("273 (a) b (c) {rest}"), Some(281));
+        let rest = "S 1 2 3 0 -1 4194304 99 0 0 0 250 31 7 8 20 0 4 0 210746 3133440";
+        check(&format!("273 (cat) {rest}"), Some((250, 31, 4)));
+        check(&format!("273 (a) b (c) {rest}"), Some((250, 31, 4)));
         check("273 (cat) S 1 2 3", None);
         check("", None);
     }
@@ -148,6 +169,7 @@ mod tests {
         let watch = Watch::start(Some(std::process::id()), Some("lo")).unwrap();
         let watched = watch.watched(Nanos::from_secs(1));
         assert!(watched.pid_cpu_percent.unwrap() >= 0.0);
+        assert!(watched.pid_threads.unwrap() >= 1);
         assert!(watched.rx_bytes.is_some() && watched.tx_packets.is_some());
         let nothing = Watch::start(None, None).unwrap().watched(Nanos::from_secs(1));
         assert_eq!(nothing, Watched::default());

@@ -3,14 +3,14 @@
 use super::recount::Recount;
 use super::summary::{Clues, Figures, Rates, ShardSummary, Summary};
 use super::{Regime, Series, Trailer, Verdict};
-use crate::evidence::{Environment, Evidence, Request, Tally};
+use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
 use crate::plan::{LogMode, Plan};
 use crate::stats::Recorder;
 use crate::unit::{Instant, Nanos, Rate};
 
 /// Builds a [`Summary`] from what a log holds, in any order of the shards' records; those of one
 /// shard come in the order of its log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Builder {
     plan: Plan,
     environment: Environment,
@@ -33,14 +33,35 @@ impl Builder {
     /// Takes a record of `shard`. One of a shard that the plan does not have is passed over: the
     /// counters will differ from the records then, and a check says so.
     pub fn request(&mut self, shard: u32, request: &Request) {
+        if let Some(recount) = self.shard(shard) {
+            recount.add(request);
+        }
+    }
+
+    /// Takes the next part of the log of `shard`, counted elsewhere. As [`Builder::request`]
+    /// otherwise.
+    pub fn part(&mut self, shard: u32, part: Recount) {
+        if let Some(recount) = self.shard(shard) {
+            recount.merge(part);
+        }
+    }
+
+    fn shard(&mut self, shard: u32) -> Option<&mut Recount> {
         if shard >= self.plan.shards {
-            return;
+            return None;
         }
         let index = shard as usize;
         if index >= self.shards.len() {
             self.shards.resize_with(index + 1, Recount::new);
         }
-        self.shards[index].add(request);
+        self.shards.get_mut(index)
+    }
+
+    /// Takes a hole of `shard`. It comes before every request of that shard that ended after it.
+    pub fn hole(&mut self, shard: u32, hole: &Hole) {
+        if let Some(recount) = self.shard(shard) {
+            recount.hole(hole);
+        }
     }
 
     /// Takes what the run left at its end. Without it the run was killed: the counters are those
@@ -71,6 +92,7 @@ impl Builder {
             .map(|shard| shard.span)
             .chain(times.span)
             .fold(measured, Ord::max);
+        let holes = self.shards.iter().map(|shard| shard.holes).sum();
         let records = self.shards.iter().map(|shard| shard.records).sum();
         let shards = by_shard(self.shards, kept, evidence.as_ref());
         let mut tally = Tally::prepared();
@@ -94,6 +116,7 @@ impl Builder {
             span,
             tally,
             records,
+            holes,
             figures: Figures::of(&series),
             series,
             shards: shards.into_iter().map(|(shard, _)| shard).collect(),
@@ -121,10 +144,11 @@ fn by_shard(
     (0..shards)
         .map(|index| {
             let recount = recounts.next().unwrap_or_else(Recount::new);
-            let series = kept.next().unwrap_or(recount.series);
+            let (tally, series) = recount.into_counts();
+            let series = kept.next().unwrap_or(series);
             let seen = counted.get(index).cloned();
             let shard = ShardSummary {
-                tally: seen.as_ref().map_or(recount.tally, |seen| seen.tally.clone()),
+                tally: seen.as_ref().map_or(tally, |seen| seen.tally.clone()),
                 evidence: seen,
                 response: series.response.freeze(),
                 lag: series.lag.freeze(),
@@ -199,6 +223,38 @@ mod tests {
                 let is_identity = check.name.ends_with("_apart");
                 prop_assert!(!is_identity || check.state != State::Invalid, "{check:?}");
             }
+        }
+
+        #[test]
+        fn parts_of_a_log_add_up_to_one_pass(
+            steps in prop::collection::vec((0..5usize, any::<bool>(), any_request()), 0..80),
+            mut cuts in prop::collection::vec(0..80usize, 0..4),
+        ) {
+            // Five slots, each with one session after the other; those of one are warming up.
+            let mut next = [(0u64, 0u32); 5];
+            let records = steps.into_iter().map(|(slot, last, fate)| {
+                let (session, request) = (5 * next[slot].0 + slot as u64, next[slot].1);
+                next[slot] = if last { (next[slot].0 + 1, 0) } else { (next[slot].0, request + 1) };
+                let phase = if slot == 4 { Phase::Warmup } else { Phase::Measure };
+                Request { session, request, last, phase, ..fate }
+            });
+            let records: Vec<Request> = records.collect();
+            let built = |parts: &[&[Request]]| {
+                let run = Run { is_killed: true, ..Run::of(vec![]) };
+                let mut builder = Builder::new(Plan { shards: 1, ..run.plan }, run.environment);
+                for (i, part) in parts.iter().enumerate() {
+                    let mut recount = if i == 0 { Recount::new() } else { Recount::further_on(&[]) };
+                    part.iter().for_each(|request| recount.add(request));
+                    builder.part(0, recount);
+                }
+                format!("{:?}", builder.finish())
+            };
+            cuts.push(0);
+            cuts.push(records.len());
+            cuts.iter_mut().for_each(|cut| *cut = (*cut).min(records.len()));
+            cuts.sort_unstable();
+            let parts: Vec<&[Request]> = cuts.windows(2).map(|w| &records[w[0]..w[1]]).collect();
+            prop_assert_eq!(built(&parts), built(&[&records]));
         }
 
         #[test]

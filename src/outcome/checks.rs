@@ -33,7 +33,8 @@ words! {
 }
 
 impl Verdict {
-    pub(super) fn of(checks: &[Check]) -> Self {
+    /// The worst of `checks`.
+    pub fn of(checks: &[Check]) -> Self {
         let any = |state| checks.iter().any(|check| check.state == state);
         if any(State::Invalid) {
             Self::Invalid

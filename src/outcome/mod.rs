@@ -18,6 +18,7 @@ pub use builder::Builder;
 pub use checks::{Check, State, Verdict};
 pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
+pub use recount::Recount;
 pub use regime::{Kind, Regime};
 pub use series::Series;
 pub use summary::{Figures, Part, Rates, ShardSummary, Summary};

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{LogSource, json, load, text};
 use crate::evidence::{Environment, Outcome, Phase, Request, Step};
 use crate::outcome::sample::{Run, Shard, failed, request};
-use crate::outcome::{Summary, Trailer};
+use crate::outcome::{Builder, Summary, Trailer};
 use crate::plan::Plan;
 use crate::unit::{Nanos, Rate};
 
@@ -62,6 +62,9 @@ fn stormy() -> Run {
     run.plan.watch_pid = Some(4242);
     run.plan.watch_dev = Some("eth0".into());
     run.evidence.watch.pid_cpu_percent = Some(87.5);
+    run.evidence.watch.pid_user_percent = Some(30.0);
+    run.evidence.watch.pid_system_percent = Some(57.5);
+    run.evidence.watch.pid_threads = Some(4);
     run.evidence.watch.rx_bytes = Some(1_700_000);
     run.evidence.notices = vec!["CPU 1 also serves the target: give it another (--cpus)".into()];
     run.shards[1].evidence.cq_overflows = 3;
@@ -153,9 +156,9 @@ impl LogSource for Run {
         Ok(Some(Trailer { evidence, series: Vec::new() }))
     }
 
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), Infallible> {
+    fn count(&self, builder: &mut Builder) -> Result<(), Infallible> {
         for (index, shard) in self.shards.iter().enumerate() {
-            shard.requests.iter().for_each(|request| take(index as u32, request));
+            shard.requests.iter().for_each(|request| builder.request(index as u32, request));
         }
         Ok(())
     }

@@ -285,8 +285,13 @@ fn watch(summary: &Summary) -> Value {
     let kb_per_s = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64 / 1000.0 / seconds);
     let mut out = Map::new();
     if summary.plan.watch_pid.is_some() {
-        let percent = watched.and_then(|w| w.pid_cpu_percent);
-        out.insert("pid".into(), json!({"cpu_percent": percent}));
+        let pid = json!({
+            "cpu_percent": watched.and_then(|w| w.pid_cpu_percent),
+            "user_percent": watched.and_then(|w| w.pid_user_percent),
+            "system_percent": watched.and_then(|w| w.pid_system_percent),
+            "threads": watched.and_then(|w| w.pid_threads),
+        });
+        out.insert("pid".into(), pid);
     }
     if summary.plan.watch_dev.is_some() {
         let dev = json!({

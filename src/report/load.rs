@@ -2,12 +2,17 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::iter;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-use crate::evidence::{Environment, Request};
-use crate::log::{LogError, Reader, Refusal};
-use crate::outcome::{Builder, MergeError, Part, Summary, Trailer, merge};
+use crate::evidence::{Entry, Environment, Hole};
+use crate::log::{LogError, Part, Reader, Refusal};
+use crate::outcome::{self, Builder, MergeError, Recount, Summary, Trailer, merge};
 use crate::plan::Plan;
+use crate::sys::cpu;
 use crate::unit::Field;
 
 /// What a log offers to a report; the log's reader is one.
@@ -30,11 +35,11 @@ pub trait LogSource {
     /// There is one, and it cannot be read.
     fn trailer(&self) -> Result<Option<Trailer>, Self::Error>;
 
-    /// Hands out every record with its shard; those of one shard in the order they were logged.
+    /// Counts every record, shard by shard.
     ///
     /// # Errors
     /// A part of the log cannot be read.
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), Self::Error>;
+    fn count(&self, builder: &mut Builder) -> Result<(), Self::Error>;
 }
 
 /// Why there is nothing to report.
@@ -73,7 +78,7 @@ pub fn load<L: LogSource>(
     let mut parts = Vec::new();
     for (name, log) in logs {
         match summary_of(&log) {
-            Ok(summary) => parts.push(Part { name, summary }),
+            Ok(summary) => parts.push(outcome::Part { name, summary }),
             Err(why) => return Err(LoadError::Log(why.into())),
         }
     }
@@ -120,13 +125,53 @@ impl LogSource for Reader {
         Self::trailer(self).map(Trailer::from_text).transpose().map_err(refused)
     }
 
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), LogError> {
-        for chunk in self.chunks() {
-            let chunk = chunk?;
-            chunk.requests().for_each(|request| take(chunk.shard(), &request));
+    fn count(&self, builder: &mut Builder) -> Result<(), LogError> {
+        let parts = self.parts(cpu::allowed().len())?;
+        let holes = side_by_side(parts.len(), |i| match parts.get(i + 1) {
+            Some(next) if !next.is_first() => parts[i].holes(),
+            _ => Ok(Vec::new()),
+        })?;
+        let counts = side_by_side(parts.len(), |i| {
+            let first = (0..=i).rev().find(|&j| parts[j].is_first()).unwrap_or(i);
+            count(&parts[i], &holes[first..i].concat())
+        })?;
+        for (part, count) in parts.iter().zip(counts) {
+            builder.part(part.shard(), count);
         }
         Ok(())
     }
+}
+
+/// Counts a part of a log, in which `before` are the holes of its shard that came earlier.
+fn count(part: &Part<'_>, before: &[Hole]) -> Result<Recount, LogError> {
+    let mut recount = if part.is_first() { Recount::new() } else { Recount::further_on(before) };
+    part.each(|entry| match entry {
+        Entry::Request(request) => recount.add(request),
+        Entry::Hole(hole) => recount.hole(hole),
+    })?;
+    Ok(recount)
+}
+
+/// Does `work` for every number below `count` on all CPUs that we may use; the results in their
+/// order, or the first error in it.
+fn side_by_side<T: Send, E: Send>(
+    count: usize,
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        (number < count).then(|| (number, work(number)))
+    };
+    let mut done: Vec<_> = thread::scope(|scope| {
+        let workers = (0..cpu::allowed().len().clamp(1, count.max(1)))
+            .map(|_| scope.spawn(|| iter::from_fn(take).collect::<Vec<_>>()))
+            .collect::<Vec<_>>();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined.flat_map(|done| done.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, done)| done).collect()
 }
 
 fn summary_of<L: LogSource>(log: &L) -> Result<Summary, L::Error> {
@@ -137,6 +182,6 @@ fn summary_of<L: LogSource>(log: &L) -> Result<Summary, L::Error> {
     if let Some(trailer) = log.trailer()? {
         builder.trailer(trailer);
     }
-    log.each(&mut |shard, request| builder.request(shard, request))?;
+    log.count(&mut builder)?;
     Ok(builder.finish())
 }

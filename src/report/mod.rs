@@ -4,6 +4,7 @@ mod aperf;
 mod errors;
 mod figures;
 pub mod json;
+pub mod live;
 mod load;
 pub mod served;
 mod spectrum;

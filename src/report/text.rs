@@ -272,8 +272,15 @@ fn rings(summary: &Summary, out: &mut String) {
 fn watched(summary: &Summary, out: &mut String) {
     let Some(watch) = summary.evidence.as_ref().map(|evidence| &evidence.watch) else { return };
     if let Some(pid) = summary.plan.watch_pid {
-        let percent = watch.pid_cpu_percent.map_or_else(|| UNKNOWN.to_owned(), number);
-        line(out, "Watched", format_args!("process {pid}: {percent} % CPU"));
+        let of = |percent: Option<f64>| percent.map_or_else(|| UNKNOWN.to_owned(), number);
+        let text = format!(
+            "process {pid}: {} % CPU ({} user, {} system), {} threads",
+            of(watch.pid_cpu_percent),
+            of(watch.pid_user_percent),
+            of(watch.pid_system_percent),
+            maybe_count(watch.pid_threads),
+        );
+        line(out, "Watched", text);
     }
     if let Some(dev) = &summary.plan.watch_dev {
         let text = format!(

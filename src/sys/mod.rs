@@ -8,6 +8,7 @@ pub mod process;
 pub mod resource;
 pub mod signal;
 pub mod socket;
+pub mod terminal;
 pub mod time;
 pub mod tsc;
 pub mod uring;

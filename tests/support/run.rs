@@ -69,6 +69,11 @@ impl Run {
         Self { child, folder, command: format!("{name} {}", args.join(" ")), _alone: alone }
     }
 
+    /// Where its log lies once it has begun.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("run.data")
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
