@@ -1,7 +1,7 @@
 //! What the machine was and what the run cost: the part of the evidence that is not requests.
 //! A fact that could not be had is `None`, never 0.
 
-use super::Tally;
+use super::{Holes, Tally};
 use crate::record;
 use crate::unit::Nanos;
 
@@ -50,6 +50,27 @@ record! {
 }
 
 record! {
+    /// The passes of a shard's loop in which it had something to do: operations to push, or
+    /// completions to take.
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+    pub struct Busy {
+        /// How many.
+        pub passes: u64,
+        /// Their length without the holes in them. `None` where the shard may wait in the kernel
+        /// (a closed loop, `--idle sleep`): how much of such a pass was work is not known.
+        pub time: Option<Nanos>,
+        /// Sessions started in them.
+        pub started: u64,
+        /// The most in one.
+        pub started_max: u32,
+        /// Completions handled in them.
+        pub handled: u64,
+        /// The most in one.
+        pub handled_max: u32,
+    }
+}
+
+record! {
     /// What one shard saw of itself over its measure phase.
     #[derive(Debug, Clone, Default, PartialEq)]
     pub struct ShardEvidence {
@@ -81,12 +102,10 @@ record! {
         pub minor_faults: Option<u64>,
         /// Page faults with IO.
         pub major_faults: Option<u64>,
-        /// Times in which something else held the shard up for more than a millisecond.
-        pub stalls: Option<u64>,
-        /// All of these together, in ns.
-        pub stalled_ns: Option<u64>,
-        /// The longest, in ns.
-        pub stall_max_ns: Option<u64>,
+        /// Times in which it was not there.
+        pub holes: Option<Holes>,
+        /// Passes in which there was something to do.
+        pub busy: Option<Busy>,
         /// From the start of the measure phase to the last end of a request of it that was ok.
         pub span: Nanos,
         /// What it counted.

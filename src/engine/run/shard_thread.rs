@@ -136,9 +136,8 @@ impl Meter {
         self.evidence.operations = counters.operations;
         self.evidence.cq_overflows = counters.overflows;
         self.evidence.passes = yielded.passes;
-        self.evidence.stalls = Some(yielded.stalls.count);
-        self.evidence.stalled_ns = Some(yielded.stalls.total.0);
-        self.evidence.stall_max_ns = Some(yielded.stalls.longest.0);
+        self.evidence.holes = Some(yielded.holes);
+        self.evidence.busy = Some(yielded.busy);
         self.evidence.stale_completions = yielded.stale_completions;
         self.evidence.buffers_exhausted = yielded.buffers_exhausted;
         Done {
