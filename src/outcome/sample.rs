@@ -188,6 +188,7 @@ fn evidence(measured: Nanos) -> Evidence {
             ticks_per_s: 3e9,
             error_bound_ppm: 0.5,
             drift_ppm: Some(-0.2),
+            drift_bound_ppm: Some(0.1),
         }),
         ..Evidence::default()
     }
