@@ -548,11 +548,8 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         self.tell();
         let _ = self.queue.submit(Wait::Poll);
         let overflows = self.queue.counters().overflows;
-        let measured = self.measured.unwrap_or(Measured {
-            counters: self.before,
-            passes: 0,
-            busy: Busy::default(),
-        });
+        let none = Measured { counters: self.before, passes: 0, busy: Busy::default() };
+        let measured = self.measured.unwrap_or(none);
         if self.plan.fresh {
             self.tally.connections_opened = self.tally.connections_started;
         }

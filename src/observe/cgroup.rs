@@ -47,7 +47,7 @@ fn folders(cgroup: &str, mountinfo: &str) -> Vec<PathBuf> {
         Some((Path::new(fields.next()?), Path::new(fields.next()?), path))
     });
     let Some((root, mount, path)) = found else { return Vec::new() };
-    let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
+    let below = Path::new(path).strip_prefix(root).unwrap_or_else(|_| Path::new(""));
     below.ancestors().map(|group| mount.join(group)).collect()
 }
 
