@@ -2,8 +2,8 @@
 
 use super::{Builder, Summary, Trailer};
 use crate::evidence::{
-    Calibration, Environment, Evidence, Outcome, Phase, Request, Resources, ShardEvidence, Step,
-    Tally,
+    Busy, Calibration, CpuSeen, Environment, Evidence, Holes, Machine, NetCount, Outcome, Phase,
+    Request, Resources, ShardEvidence, Step, Tally,
 };
 use crate::plan::Plan;
 use crate::plan::sample::plan;
@@ -144,9 +144,17 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
     tally.connections_started = 4;
     tally.concurrence_max = 1;
     let evidence = ShardEvidence {
-        stalls: Some(0),
-        stalled_ns: Some(0),
-        stall_max_ns: Some(0),
+        run_delay_ns: Some(0),
+        holes: Some(Holes::prepared()),
+        busy: Some(Busy {
+            passes: 800,
+            time: Some(Nanos::from_millis(4)),
+            started: 1000,
+            started_max: 2,
+            handled: 1000,
+            handled_max: 3,
+        }),
+        on_cpu: CpuSeen { softirq_ns: Some(10_000_000), steal_ns: Some(0), ..CpuSeen::default() },
         cpu: index as u64,
         ring: "defer-taskrun".into(),
         enters: 500,
@@ -190,6 +198,13 @@ fn evidence(measured: Nanos) -> Evidence {
             ticks_per_s: 3e9,
             error_bound_ppm: 0.5,
             drift_ppm: Some(-0.2),
+            drift_bound_ppm: Some(0.1),
+        }),
+        machine: Some(Machine {
+            cpu_pressure_ns: Some(2_000_000),
+            clocksource: Some("tsc".into()),
+            network: vec![NetCount { name: "RetransSegs".into(), count: 3 }],
+            ..Machine::default()
         }),
         ..Evidence::default()
     }

@@ -1,11 +1,13 @@
 //! The report for programs: one object with stable keys, units in the keys, `null` for what is
 //! unknown. `docs/report.schema.json` describes it.
 
+mod evidence;
+
 use serde_json::{Map, Value, json};
 
 use super::errors;
 use super::figures::PERCENTILES;
-use crate::evidence::{Evidence, Outcome, Tally};
+use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Judged, Part, ShardSummary, State, Summary};
 use crate::plan::Plan;
 use crate::stats::Distribution;
@@ -70,6 +72,7 @@ fn object(summary: &Summary) -> Value {
         "status": statuses(tally),
         "errors": failures(tally),
         "resources": resources(summary),
+        "machine": evidence::machine(evidence),
         "watch": watch(summary),
         "notices": evidence.map_or(&[][..], |evidence| &evidence.notices),
         "shards": summary.shards.iter().enumerate().map(shard).collect::<Value>(),
@@ -135,6 +138,7 @@ fn environment(summary: &Summary) -> Value {
             "ticks_per_s": calibration.map(|c| c.ticks_per_s),
             "error_bound_ppm": calibration.map(|c| c.error_bound_ppm),
             "drift_ppm": calibration.and_then(|c| c.drift_ppm),
+            "drift_bound_ppm": calibration.and_then(|c| c.drift_bound_ppm),
         },
         "cpus_online": environment.cpus_online,
         "cpus_allowed": environment.cpus_allowed,
@@ -256,7 +260,9 @@ fn resources(summary: &Summary) -> Value {
     let evidence = summary.evidence.as_ref();
     let used = evidence.map(|evidence| &evidence.resources);
     let seconds = |nanos: u64| Nanos(nanos).as_secs_f64();
-    let overflows = |e: &Evidence| e.shards.iter().map(|shard| shard.cq_overflows).sum::<u64>();
+    let sum = |of: fn(&ShardEvidence) -> u64| {
+        evidence.map(|evidence| evidence.shards.iter().map(of).sum::<u64>())
+    };
     let cpu_percent = used
         .filter(|r| r.elapsed_ns > 0)
         .map(|r| tenths((r.user_ns + r.sys_ns) as f64 * 100.0 / r.elapsed_ns as f64));
@@ -272,7 +278,8 @@ fn resources(summary: &Summary) -> Value {
         "involuntary_switches": used.map(|r| r.involuntary_switches),
         "enters_per_op": summary.enters_per_op(),
         "iowq_threads": used.and_then(|r| r.iowq_threads),
-        "cq_overflows": evidence.map(overflows),
+        "cq_overflows": sum(|shard| shard.cq_overflows),
+        "buffers_exhausted": sum(|shard| shard.buffers_exhausted),
         "log_records": summary.records,
         "log_lost": evidence.map(|_| summary.tally.log_lost),
     })
@@ -307,8 +314,6 @@ fn watch(summary: &Summary) -> Value {
 
 fn shard((index, shard): (usize, &ShardSummary)) -> Value {
     let seen = shard.evidence.as_ref();
-    let per_op =
-        |enters: u64, operations: u64| (operations > 0).then(|| enters as f64 / operations as f64);
     json!({
         "shard": index,
         "cpu": seen.map(|seen| seen.cpu),
@@ -319,21 +324,10 @@ fn shard((index, shard): (usize, &ShardSummary)) -> Value {
         "response_ns": times(&shard.response),
         "lag_ns": times(&shard.lag),
         "outcomes": outcomes(&shard.tally),
-        "resources": {
-            "user_s": seen.and_then(|seen| seen.user_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "sys_s": seen.and_then(|seen| seen.sys_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "voluntary_switches": seen.and_then(|seen| seen.voluntary_switches),
-            "involuntary_switches": seen.and_then(|seen| seen.involuntary_switches),
-            "major_faults": seen.and_then(|seen| seen.major_faults),
-            "minor_faults": seen.and_then(|seen| seen.minor_faults),
-            "enters_per_op": seen.and_then(|seen| per_op(seen.enters, seen.operations)),
-            "cq_overflows": seen.map(|seen| seen.cq_overflows),
-            "log_lost": seen.map(|_| shard.tally.log_lost),
-            "stalls": seen.and_then(|seen| seen.stalls),
-            "stalled_s": seen.and_then(|seen| seen.stalled_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "stall_max_s":
-                seen.and_then(|seen| seen.stall_max_ns).map(|ns| Nanos(ns).as_secs_f64()),
-        },
+        "resources": evidence::of_shard(seen),
+        "on_cpu": evidence::on_cpu(seen),
+        "holes": evidence::holes(seen),
+        "busy": evidence::busy(seen),
     })
 }
 
