@@ -12,6 +12,7 @@ mod merge;
 mod recount;
 mod regime;
 mod series;
+mod steady;
 mod summary;
 mod timeline;
 mod trailer;
@@ -23,7 +24,8 @@ pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
 pub use regime::{Kind, Regime};
 pub use series::Series;
-pub use summary::{Figures, Part, Rates, ShardSummary, Summary};
+pub use steady::Steady;
+pub use summary::{Confidence, Figures, Part, Rates, ShardSummary, Summary};
 pub use timeline::{Interval, Level, Timeline};
 pub use trailer::Trailer;
 

@@ -5,10 +5,12 @@
 
 mod blocks;
 mod coarse;
+mod course;
 mod distribution;
 mod recorder;
 
 pub use blocks::{Blocks, Bounds, Unbounded};
 pub use coarse::Coarse;
+pub use course::{Settled, settled, trend};
 pub use distribution::{Distribution, SAMPLES_BEYOND_MIN, Tick};
 pub use recorder::Recorder;
