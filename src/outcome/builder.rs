@@ -233,8 +233,9 @@ mod tests {
             // Five slots, each with one session after the other; those of one are warming up.
             let mut next = [(0u64, 0u32); 5];
             let records = steps.into_iter().map(|(slot, last, fate)| {
-                let (session, request) = (5 * next[slot].0 + slot as u64, next[slot].1);
-                next[slot] = if last { (next[slot].0 + 1, 0) } else { (next[slot].0, request + 1) };
+                let (round, request) = next[slot];
+                let session = 5 * round + slot as u64;
+                next[slot] = if last { (round + 1, 0) } else { (round, request + 1) };
                 let phase = if slot == 4 { Phase::Warmup } else { Phase::Measure };
                 Request { session, request, last, phase, ..fate }
             });
@@ -243,7 +244,8 @@ mod tests {
                 let run = Run { is_killed: true, ..Run::of(vec![]) };
                 let mut builder = Builder::new(Plan { shards: 1, ..run.plan }, run.environment);
                 for (i, part) in parts.iter().enumerate() {
-                    let mut recount = if i == 0 { Recount::new() } else { Recount::further_on(&[]) };
+                    let further = || Recount::further_on(&[]);
+                    let mut recount = if i == 0 { Recount::new() } else { further() };
                     part.iter().for_each(|request| recount.add(request));
                     builder.part(0, recount);
                 }
