@@ -78,7 +78,7 @@ fn report(path: &PathBuf, records: u64) -> (f64, u64) {
             }
         });
         let began = Instant::now();
-        let summary = report::load_files(std::slice::from_ref(path), false);
+        let summary = report::load_files(std::slice::from_ref(path), &report::Asked::default());
         let summary = summary.expect("the log is readable");
         let text = report::text::write(&summary, report::text::Options::default());
         let seconds = began.elapsed().as_secs_f64();

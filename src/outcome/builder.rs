@@ -2,7 +2,7 @@
 
 use super::recount::Recount;
 use super::summary::{Clues, Figures, Rates, ShardSummary, Summary};
-use super::{Regime, Series, Trailer, Verdict};
+use super::{Cut, Regime, Series, Trailer, Verdict};
 use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
 use crate::plan::{LogMode, Plan};
 use crate::stats::Recorder;
@@ -16,13 +16,21 @@ pub struct Builder {
     environment: Environment,
     began_unix_ns: Option<u64>,
     trailer: Option<Trailer>,
+    cut: Option<Cut>,
     shards: Vec<Recount>,
 }
 
 impl Builder {
     /// Nothing but what was asked and where.
     pub fn new(plan: Plan, environment: Environment) -> Self {
-        Self { plan, environment, began_unix_ns: None, trailer: None, shards: Vec::new() }
+        Self {
+            plan,
+            environment,
+            began_unix_ns: None,
+            trailer: None,
+            cut: None,
+            shards: Vec::new(),
+        }
     }
 
     /// Wall time at the start of the measure phase, in ns since 1970.
@@ -70,21 +78,29 @@ impl Builder {
         self.trailer = Some(trailer);
     }
 
+    /// The requests that were or will be given are as this cut has them. What the run counted as
+    /// a whole is unavailable then.
+    pub fn cut(&mut self, cut: Cut) {
+        self.cut = Some(cut);
+    }
+
     /// Adds up, judges, and gives the summary.
     pub fn finish(self) -> Summary {
-        let (evidence, kept) = match self.trailer {
-            Some(Trailer { evidence, series }) => (Some(evidence), series),
-            None => (None, Vec::new()),
-        };
+        let has_ended = self.trailer.is_some();
         let keeps_all = self.plan.log == LogMode::All;
         let times = Times::of(&self.shards);
-        let measured = evidence.as_ref().map_or_else(|| times.measured(&self.plan), |e| e.measured);
+        let measured = self.measured(&times);
+        let (evidence, kept) = match self.trailer {
+            Some(Trailer { evidence, series }) if self.cut.is_none() => (Some(evidence), series),
+            _ => (None, Vec::new()),
+        };
         let clues = Clues {
             difference: evidence
                 .as_ref()
                 .filter(|_| keeps_all)
                 .map(|evidence| difference(&self.shards, evidence)),
             prompt: times.prompt,
+            has_ended,
         };
         let span = evidence
             .iter()
@@ -107,8 +123,13 @@ impl Builder {
         }
         Summary {
             regime: Regime::of(&self.plan, &tally, measured, evidence.is_none()),
-            rates: Rates::of(&self.plan, &tally, measured, span),
+            // Counts of a sample are no rates.
+            rates: match evidence.is_some() || keeps_all {
+                true => Rates::of(&self.plan, &tally, measured, span),
+                false => Rates::UNKNOWN,
+            },
             plan: self.plan,
+            cut: self.cut,
             environment: self.environment,
             evidence,
             began_unix_ns: self.began_unix_ns,
@@ -127,6 +148,21 @@ impl Builder {
             clues,
         }
         .checked()
+    }
+}
+
+impl Builder {
+    /// Length of the measure phase, or of what the cut has of it.
+    fn measured(&self, times: &Times) -> Nanos {
+        let whole = match (&self.trailer, &self.cut) {
+            (Some(trailer), _) => trailer.evidence.measured,
+            (None, Some(_)) if self.plan.count.is_none() => self.plan.duration,
+            (None, _) => times.measured(&self.plan),
+        };
+        match &self.cut {
+            None => whole,
+            Some(cut) => cut.length(whole).or(times.seen).unwrap_or_default(),
+        }
     }
 }
 

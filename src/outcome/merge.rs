@@ -95,6 +95,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         plan: first.plan.clone(),
         environment: first.environment.clone(),
         evidence,
+        cut: first.cut.clone(),
         began_unix_ns: all().map(|s| s.began_unix_ns).min().flatten(),
         measured,
         span,

@@ -6,6 +6,7 @@
 
 mod builder;
 mod checks;
+mod cut;
 mod gate;
 mod merge;
 mod recount;
@@ -16,6 +17,7 @@ mod trailer;
 
 pub use builder::Builder;
 pub use checks::{Check, State, Verdict};
+pub use cut::{Cut, NumberList};
 pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
 pub use recount::Recount;

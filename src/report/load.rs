@@ -10,10 +10,10 @@ use std::thread;
 
 use crate::evidence::{Entry, Environment, Hole};
 use crate::log::{LogError, Part, Reader, Refusal};
-use crate::outcome::{self, Builder, MergeError, Recount, Summary, Trailer, merge};
+use crate::outcome::{self, Builder, Cut, MergeError, Recount, Summary, Trailer, merge};
 use crate::plan::Plan;
 use crate::sys::cpu;
-use crate::unit::Field;
+use crate::unit::{Field, Instant};
 
 /// What a log offers to a report; the log's reader is one.
 pub trait LogSource {
@@ -35,11 +35,20 @@ pub trait LogSource {
     /// There is one, and it cannot be read.
     fn trailer(&self) -> Result<Option<Trailer>, Self::Error>;
 
-    /// Counts every record, shard by shard.
+    /// Counts every record as `cut` has it, shard by shard.
     ///
     /// # Errors
     /// A part of the log cannot be read.
-    fn count(&self, builder: &mut Builder) -> Result<(), Self::Error>;
+    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Self::Error>;
+}
+
+/// What is asked of a report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Merge logs whose plans differ in load.
+    pub force: bool,
+    /// Count this part of the logs.
+    pub cut: Cut,
 }
 
 /// Why there is nothing to report.
@@ -70,26 +79,26 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {}
 /// Reads logs, each under its name, and merges them where there are several.
 ///
 /// # Errors
-/// A log cannot be read; or the plans differ in load, unless `force`.
+/// A log cannot be read; or the plans differ in load, unless they are forced.
 pub fn load<L: LogSource>(
     logs: impl IntoIterator<Item = (String, L)>,
-    force: bool,
+    asked: &Asked,
 ) -> Result<Summary, LoadError<L::Error>> {
     let mut parts = Vec::new();
     for (name, log) in logs {
-        match summary_of(&log) {
+        match summary_of(&log, &asked.cut) {
             Ok(summary) => parts.push(outcome::Part { name, summary }),
             Err(why) => return Err(LoadError::Log(why.into())),
         }
     }
-    merge(parts, force).map_err(LoadError::Merge)
+    merge(parts, asked.force).map_err(LoadError::Merge)
 }
 
 /// Reads and merges the logs in these files.
 ///
 /// # Errors
 /// As [`load`]; or two of them are one file.
-pub fn load_files(paths: &[PathBuf], force: bool) -> Result<Summary, LoadError<LogError>> {
+pub fn load_files(paths: &[PathBuf], asked: &Asked) -> Result<Summary, LoadError<LogError>> {
     let mut logs = Vec::with_capacity(paths.len());
     let mut seen = HashMap::new();
     for path in paths {
@@ -100,7 +109,7 @@ pub fn load_files(paths: &[PathBuf], force: bool) -> Result<Summary, LoadError<L
         }
         logs.push((name, log));
     }
-    load(logs, force)
+    load(logs, asked)
 }
 
 impl LogSource for Reader {
@@ -125,15 +134,17 @@ impl LogSource for Reader {
         Self::trailer(self).map(Trailer::from_text).transpose().map_err(refused)
     }
 
-    fn count(&self, builder: &mut Builder) -> Result<(), LogError> {
-        let parts = self.parts(cpu::allowed().len())?;
+    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), LogError> {
+        let mut parts = self.parts(cpu::allowed().len())?;
+        parts.retain(|part| cut.keeps_shard(part.shard()));
+        let sieve = (!cut.is_whole()).then(|| (cut, self.epoch() + Self::plan(self).warmup));
         let holes = side_by_side(parts.len(), |i| match parts.get(i + 1) {
             Some(next) if !next.is_first() => parts[i].holes(),
             _ => Ok(Vec::new()),
         })?;
         let counts = side_by_side(parts.len(), |i| {
             let first = (0..=i).rev().find(|&j| parts[j].is_first()).unwrap_or(i);
-            count(&parts[i], &holes[first..i].concat())
+            count(&parts[i], &holes[first..i].concat(), sieve)
         })?;
         for (part, count) in parts.iter().zip(counts) {
             builder.part(part.shard(), count);
@@ -142,13 +153,24 @@ impl LogSource for Reader {
     }
 }
 
-/// Counts a part of a log, in which `before` are the holes of its shard that came earlier.
-fn count(part: &Part<'_>, before: &[Hole]) -> Result<Recount, LogError> {
+/// Counts a part of a log, in which `before` are the holes of its shard that came earlier; as the
+/// cut has it, which knows when the measure phase began.
+fn count(
+    part: &Part<'_>,
+    before: &[Hole],
+    sieve: Option<(&Cut, Instant)>,
+) -> Result<Recount, LogError> {
     let mut recount = if part.is_first() { Recount::new() } else { Recount::further_on(before) };
-    part.each(|entry| match entry {
-        Entry::Request(request) => recount.add(request),
-        Entry::Hole(hole) => recount.hole(hole),
-    })?;
+    match sieve {
+        None => part.each(|entry| match entry {
+            Entry::Request(request) => recount.add(request),
+            Entry::Hole(hole) => recount.hole(hole),
+        })?,
+        Some((cut, measure_at)) => part.each(|entry| match entry {
+            Entry::Request(request) => recount.add(&cut.of(request, measure_at)),
+            Entry::Hole(hole) => recount.hole(hole),
+        })?,
+    };
     Ok(recount)
 }
 
@@ -174,7 +196,7 @@ fn side_by_side<T: Send, E: Send>(
     done.into_iter().map(|(_, done)| done).collect()
 }
 
-fn summary_of<L: LogSource>(log: &L) -> Result<Summary, L::Error> {
+fn summary_of<L: LogSource>(log: &L, cut: &Cut) -> Result<Summary, L::Error> {
     let mut builder = Builder::new(log.plan().clone(), log.environment().clone());
     if let Some(unix_ns) = log.began_unix_ns() {
         builder.began(unix_ns);
@@ -182,6 +204,9 @@ fn summary_of<L: LogSource>(log: &L) -> Result<Summary, L::Error> {
     if let Some(trailer) = log.trailer()? {
         builder.trailer(trailer);
     }
-    log.count(&mut builder)?;
+    if !cut.is_whole() {
+        builder.cut(cut.clone());
+    }
+    log.count(cut, &mut builder)?;
     Ok(builder.finish())
 }
