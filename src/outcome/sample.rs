@@ -2,8 +2,8 @@
 
 use super::{Builder, Summary, Trailer};
 use crate::evidence::{
-    Busy, Calibration, CpuSeen, Environment, Evidence, Holes, Machine, NetCount, Outcome, Phase,
-    Request, Resources, ShardEvidence, Step, Tally,
+    Busy, Calibration, CpuSeen, Environment, Evidence, Hole, Holes, Machine, NetCount, Outcome,
+    Phase, Request, Resources, ShardEvidence, Step, Tally,
 };
 use crate::plan::Plan;
 use crate::plan::sample::plan;
@@ -25,11 +25,16 @@ pub(crate) struct Run {
 pub(crate) struct Shard {
     pub(crate) evidence: ShardEvidence,
     pub(crate) requests: Vec<Request>,
+    /// Logged before all of the requests.
+    pub(crate) holes: Vec<Hole>,
 }
+
+/// Start of the measure phase.
+pub(crate) const ORIGIN: Instant = Instant(5_000_000_000);
 
 /// A request of a session of its own that is sent `k` ms into the run and ok after 100 us.
 pub(crate) fn request(k: u64) -> Request {
-    let intended_at = Instant(5_000_000_000 + k * 1_000_000);
+    let intended_at = ORIGIN + Nanos(k * 1_000_000);
     let done_at = intended_at + Nanos::from_micros(100);
     Request {
         intended_at,
@@ -124,7 +129,9 @@ impl Run {
     pub(crate) fn summary(&self) -> Summary {
         let mut builder = Builder::new(self.plan.clone(), self.environment.clone());
         builder.began(self.began_unix_ns);
+        builder.measure_at(ORIGIN);
         for (index, shard) in self.shards.iter().enumerate() {
+            shard.holes.iter().for_each(|hole| builder.hole(index as u32, hole));
             shard.requests.iter().for_each(|request| builder.request(index as u32, request));
         }
         if !self.is_killed {
@@ -154,7 +161,15 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
             handled: 1000,
             handled_max: 3,
         }),
-        on_cpu: CpuSeen { softirq_ns: Some(10_000_000), steal_ns: Some(0), ..CpuSeen::default() },
+        on_cpu: CpuSeen {
+            softirq_ns: Some(10_000_000),
+            steal_ns: Some(0),
+            thermal_throttles: Some(0),
+            frequency_min_khz: Some(3_000_000),
+            frequency_max_khz: Some(3_100_000),
+            ..CpuSeen::default()
+        },
+        open_ns: Some(open_ns(&requests)),
         cpu: index as u64,
         ring: "defer-taskrun".into(),
         enters: 500,
@@ -165,7 +180,12 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
         tally,
         ..ShardEvidence::default()
     };
-    Shard { evidence, requests }
+    Shard { evidence, requests, holes: Vec::new() }
+}
+
+/// As the engine would sum it up, for sessions of one request.
+fn open_ns(requests: &[Request]) -> u64 {
+    requests.iter().filter(|request| request.was_sent()).map(|request| request.service().0).sum()
 }
 
 fn environment() -> Environment {
@@ -203,7 +223,11 @@ fn evidence(measured: Nanos) -> Evidence {
         machine: Some(Machine {
             cpu_pressure_ns: Some(2_000_000),
             clocksource: Some("tsc".into()),
-            network: vec![NetCount { name: "RetransSegs".into(), count: 3 }],
+            throttled_ns: Some(0),
+            network: vec![
+                NetCount { name: "RetransSegs".into(), count: 3 },
+                NetCount { name: "TCPTimeWaitOverflow".into(), count: 0 },
+            ],
             ..Machine::default()
         }),
         ..Evidence::default()

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{LogSource, json, load, text};
-use crate::evidence::{Environment, Outcome, Phase, Request, Step};
-use crate::outcome::sample::{Run, Shard, failed, request};
-use crate::outcome::{Builder, Summary, Trailer};
+use super::{Asked, LogSource, json, load, text};
+use crate::evidence::{Environment, Hole, Outcome, Phase, Request, Step, Tally};
+use crate::outcome::sample::{ORIGIN, Run, Shard, failed, request};
+use crate::outcome::{Builder, Cut, Figures, Summary, Trailer};
 use crate::plan::Plan;
-use crate::unit::{Nanos, Rate};
+use crate::unit::{Instant, Nanos, Rate};
 
 #[track_caller]
 fn check(name: &str, written: &str) {
@@ -110,6 +110,53 @@ fn an_overloaded_target_reports_as_it_did() {
     check_both("overloaded", &overloaded().summary());
 }
 
+/// Ten seconds, the first two of them slow.
+fn cold() -> Run {
+    let requests = (0..10_000).map(|k| {
+        let request = request(k);
+        let cold = if k < 2000 { 2 * (2000 - k) } else { 0 };
+        let done_at = request.done_at + Nanos::from_micros(k * 7919 % 100 + cold);
+        Request { done_at, ..request }
+    });
+    let mut run = Run::of(vec![requests.collect()]);
+    run.plan.duration = Nanos::from_secs(10);
+    run.evidence.measured = run.plan.duration;
+    run
+}
+
+#[test]
+fn a_warm_up_is_said_and_left_out_when_asked() {
+    let report = |settled| {
+        let asked = Asked { settled, ..Asked::default() };
+        load([("cold.data".to_owned(), cold())], &asked).unwrap()
+    };
+    let whole = text::write(&report(false), text::Options::default());
+    assert!(whole.contains("shift the mean by"), "{whole}");
+    let settled = report(true);
+    let from = settled.cut.as_ref().unwrap().from.unwrap();
+    assert!((Nanos::from_millis(1700)..Nanos::from_millis(2200)).contains(&from), "{from}");
+    check("settled.txt", &text::write(&settled, text::Options::default()));
+    let steady = load(
+        [("steady.data".to_owned(), Run::steady())],
+        &Asked { settled: true, ..Asked::default() },
+    );
+    assert_eq!(steady.unwrap().figures.response.count(), 1000, "nothing was to be left out");
+}
+
+#[test]
+fn a_hole_is_named_and_what_is_ours_stands_below_the_response() {
+    let mut run = Run::of_responses(1000, |k| match k {
+        500..600 => (Nanos::ZERO, Nanos::from_millis(600 - k)),
+        _ => (Nanos::ZERO, Nanos::ZERO),
+    });
+    let (from, lost) = (ORIGIN + Nanos::from_millis(500), Nanos::from_millis(100));
+    let hole = Hole { from, to: from + lost, lost, phase: Phase::Measure };
+    let shard = &mut run.shards[0];
+    shard.evidence.holes.as_mut().unwrap().count(&hole);
+    shard.holes = vec![hole];
+    check_both("stopped", &run.summary());
+}
+
 #[test]
 fn a_killed_run_reports_as_it_did() {
     check_both("killed", &Run { is_killed: true, ..Run::steady() }.summary());
@@ -126,6 +173,34 @@ fn a_closed_loop_reports_as_it_did() {
 fn the_spectrum_and_the_colour_are_added_when_asked() {
     let options = text::Options { colour: true, spectrum: true };
     check("spectrum.txt", &text::write(&Run::steady().summary(), options));
+}
+
+#[test]
+fn a_cut_reports_its_own_figures_and_says_that_it_is_one() {
+    let asked = |cut: Cut| Asked { cut, ..Asked::default() };
+    let storm = asked(Cut {
+        from: Some(Nanos::from_millis(100)),
+        to: Some(Nanos::from_millis(300)),
+        shards: "0".parse().unwrap(),
+        ..Cut::default()
+    });
+    check_both("cut", &load([("a".to_owned(), stormy())], &storm).unwrap());
+}
+
+#[test]
+fn two_cuts_that_meet_hold_what_the_whole_does() {
+    let load = |from: Option<Nanos>, to: Option<Nanos>| {
+        let cut = Cut { from, to, ..Cut::default() };
+        load([("a".to_owned(), stormy())], &Asked { cut, ..Asked::default() }).unwrap()
+    };
+    let middle = Some(Nanos::from_micros(412_345));
+    let (mut one, other, whole) = (load(None, middle), load(middle, None), load(None, None));
+    one.series.merge(&other.series);
+    assert_eq!(Figures::of(&one.series), whole.figures);
+    one.tally.add(&other.tally);
+    let sorted = |tally: &Tally| (tally.outcomes.clone(), tally.sessions_ok, tally.bytes_received);
+    assert_eq!(sorted(&one.tally), sorted(&whole.tally));
+    assert_eq!(one.measured + other.measured, whole.measured);
 }
 
 #[test]
@@ -150,15 +225,24 @@ impl LogSource for Run {
         Some(self.began_unix_ns)
     }
 
+    fn measure_at(&self) -> Instant {
+        ORIGIN
+    }
+
     fn trailer(&self) -> Result<Option<Trailer>, Infallible> {
         let shards = self.shards.iter().map(|shard| shard.evidence.clone()).collect();
         let evidence = crate::evidence::Evidence { shards, ..self.evidence.clone() };
         Ok(Some(Trailer { evidence, series: Vec::new() }))
     }
 
-    fn count(&self, builder: &mut Builder) -> Result<(), Infallible> {
-        for (index, shard) in self.shards.iter().enumerate() {
-            shard.requests.iter().for_each(|request| builder.request(index as u32, request));
+    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Infallible> {
+        let cut_of = |request: &Request| match cut.is_whole() {
+            true => *request,
+            false => cut.of(request, ORIGIN),
+        };
+        for (index, shard) in (0..).zip(&self.shards).filter(|(i, _)| cut.keeps_shard(*i)) {
+            shard.holes.iter().for_each(|hole| builder.hole(index, hole));
+            shard.requests.iter().for_each(|request| builder.request(index, &cut_of(request)));
         }
         Ok(())
     }
@@ -170,11 +254,11 @@ fn several_logs_report_as_one_with_their_own_figures_beside() {
     later.began_unix_ns += 250_000_000;
     later.plan.seed = 2;
     let logs = [("a.data".to_owned(), Run::steady()), ("b.data".to_owned(), later)];
-    check_both("merged", &load(logs, false).unwrap());
+    check_both("merged", &load(logs, &Asked::default()).unwrap());
     let mut other = Run::steady();
     other.plan.requests = 2;
     let logs = [("a.data".to_owned(), Run::steady()), ("c.data".to_owned(), other)];
-    let error = load(logs, false).unwrap_err().to_string();
+    let error = load(logs, &Asked::default()).unwrap_err().to_string();
     assert!(error.contains("requests: 1 and 2"), "{error}");
 }
 

@@ -3,14 +3,16 @@
 mod aperf;
 mod errors;
 mod figures;
+mod findings;
 pub mod json;
 pub mod live;
 mod load;
 pub mod served;
 mod spectrum;
 pub mod text;
+mod times;
 
-pub use load::{LoadError, LogSource, load, load_files};
+pub use load::{Asked, LoadError, LogSource, load, load_files};
 
 #[cfg(test)]
 mod golden;
