@@ -8,6 +8,7 @@
 mod append;
 mod error;
 mod header;
+mod hole;
 mod keeper;
 mod place;
 mod reader;

@@ -13,8 +13,9 @@ use super::header::{
     CHUNK_MAGIC, ChunkWord, ENDED, HEADER_BYTES, Header, MAKING, RECORD_BYTES, Span, State, WORDS,
     Word, words_of,
 };
+use super::hole;
 use super::record::{KIND, Record, decode, is_saturated};
-use crate::evidence::{Environment, Request};
+use crate::evidence::{Entry, Environment, Request};
 use crate::plan::Plan;
 use crate::unit::{Field, Instant, TextError};
 
@@ -306,8 +307,9 @@ impl Chunk {
         let mut chunk = Self { shard, sequence, epoch, bytes, unknown: 0, saturated: 0 };
         let (mut unknown, mut saturated) = (0, 0);
         for record in chunk.records() {
-            match decode(&record, epoch) {
-                Some(_) => saturated += u64::from(is_saturated(&record)),
+            match entry(&record, epoch) {
+                Some(Entry::Request(_)) => saturated += u64::from(is_saturated(&record)),
+                Some(Entry::Hole(_)) => {}
                 None => unknown += 1,
             }
         }
@@ -332,8 +334,13 @@ impl Chunk {
         self.records().filter_map(|record| decode(&record, self.epoch))
     }
 
-    /// Records that are not requests, or hold words that this version does not know; passed
-    /// over by [`Chunk::requests`].
+    /// Its requests and its holes in the order in which they were written.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.records().filter_map(|record| entry(&record, self.epoch))
+    }
+
+    /// Records of a kind, or with words, that this version does not know; passed over by
+    /// [`Chunk::entries`].
     pub fn unknown(&self) -> u64 {
         self.unknown
     }
@@ -346,5 +353,13 @@ impl Chunk {
     fn records(&self) -> impl Iterator<Item = Record> {
         let (slots, _) = self.bytes.as_chunks::<RECORD_BYTES>();
         slots.iter().skip(1).map(|slot| words_of(slot))
+    }
+}
+
+#[inline]
+fn entry(record: &Record, epoch: Instant) -> Option<Entry> {
+    match decode(record, epoch) {
+        Some(request) => Some(Entry::Request(request)),
+        None => hole::decode(record, epoch).map(Entry::Hole),
     }
 }

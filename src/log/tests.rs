@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::header::{self, HEADER_BYTES, RECORD_BYTES, Word};
 use super::keeper::{Shape, create_shaped};
 use super::*;
-use crate::evidence::{Environment, Outcome, Phase, Request, Step};
+use crate::evidence::{Entry, Environment, Hole, Outcome, Phase, Request, Step};
 use crate::plan::{LogMode, Pattern, Plan, sample};
 use crate::unit::{ByteSize, Field, Instant, Nanos, Rate};
 
@@ -191,7 +191,7 @@ fn read_all(bytes: Vec<u8>) -> Result<usize, LogError> {
     for chunk in reader.chunks() {
         let chunk = chunk?;
         assert!(chunk.shard() < reader.shards());
-        count += chunk.requests().count() + chunk.unknown() as usize;
+        count += chunk.entries().count() + chunk.unknown() as usize;
     }
     Ok(count)
 }
@@ -371,6 +371,32 @@ fn one_session_in_n_is_kept_whole() {
 }
 
 #[test]
+fn a_log_of_some_sessions_holds_every_hole_in_its_place() {
+    let scratch = Scratch::new("holes");
+    let plan = Plan { log: LogMode::OneIn(2), ..plan(1) };
+    let (mut keeper, mut writers) = create(&scratch.file(), &plan, &environment()).unwrap();
+    keeper.start(EPOCH, WALL_NS);
+    let hole = |i: u64| {
+        let from = EPOCH + Nanos(i * 1_000_000);
+        Hole { from, to: from + Nanos(90_000), lost: Nanos(80_000 + i), phase: Phase::Measure }
+    };
+    let (writer, mut expect) = (&mut writers[0], Vec::new());
+    writer.start(EPOCH);
+    for i in 0..40 {
+        writer.append(&request(i));
+        writer.hole(&hole(i));
+        expect.extend(i.is_multiple_of(2).then(|| Entry::Request(request(i))));
+        expect.push(Entry::Hole(hole(i)));
+    }
+    assert_eq!((writer.written(), writer.lost()), (20, 0), "holes are no requests");
+    drop(writers);
+    keeper.finish("").unwrap();
+    let chunk = Reader::open(&scratch.file()).unwrap().chunk(0).unwrap().unwrap();
+    assert_eq!(chunk.entries().collect::<Vec<_>>(), expect);
+    assert_eq!((chunk.unknown(), chunk.requests().count()), (0, 20));
+}
+
+#[test]
 fn a_log_of_nothing_has_a_plan_and_a_trailer() {
     let scratch = Scratch::new("nothing");
     let plan = Plan { log: LogMode::Nothing, ..plan(1) };
@@ -461,6 +487,7 @@ fn the_drawing_of_the_format_is_true() {
         header::tests::table(),
         header::tests::chunk_table(),
         record::tests::table(),
+        hole::tests::table(),
         format!("Outcomes: {}.\n", words(&outcomes)),
         format!("Steps: {}.\n", words(&steps)),
         format!("Phases: {}.\n", words(&phases)),

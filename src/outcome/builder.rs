@@ -3,7 +3,7 @@
 use super::recount::Recount;
 use super::summary::{Clues, Figures, Rates, ShardSummary, Summary};
 use super::{Regime, Series, Trailer, Verdict};
-use crate::evidence::{Environment, Evidence, Request, Tally};
+use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
 use crate::plan::{LogMode, Plan};
 use crate::stats::Recorder;
 use crate::unit::{Instant, Nanos, Rate};
@@ -17,12 +17,13 @@ pub struct Builder {
     began_unix_ns: Option<u64>,
     trailer: Option<Trailer>,
     shards: Vec<Recount>,
+    holes: u64,
 }
 
 impl Builder {
     /// Nothing but what was asked and where.
     pub fn new(plan: Plan, environment: Environment) -> Self {
-        Self { plan, environment, began_unix_ns: None, trailer: None, shards: Vec::new() }
+        Self { plan, environment, began_unix_ns: None, trailer: None, shards: Vec::new(), holes: 0 }
     }
 
     /// Wall time at the start of the measure phase, in ns since 1970.
@@ -41,6 +42,11 @@ impl Builder {
             self.shards.resize_with(index + 1, Recount::new);
         }
         self.shards[index].add(request);
+    }
+
+    /// Takes a hole of `shard`. It comes before every request of that shard that ended after it.
+    pub fn hole(&mut self, shard: u32, _hole: &Hole) {
+        self.holes += u64::from(shard < self.plan.shards);
     }
 
     /// Takes what the run left at its end. Without it the run was killed: the counters are those
@@ -94,6 +100,7 @@ impl Builder {
             span,
             tally,
             records,
+            holes: self.holes,
             figures: Figures::of(&series),
             series,
             shards: shards.into_iter().map(|(shard, _)| shard).collect(),

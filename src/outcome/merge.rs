@@ -99,6 +99,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         measured,
         span,
         records: all().map(|summary| summary.records).sum(),
+        holes: all().map(|summary| summary.holes).sum(),
         figures: Figures::of(&series),
         series,
         shards: all().flat_map(|summary| summary.shards.clone()).collect(),

@@ -28,6 +28,8 @@ pub struct Summary {
     pub tally: Tally,
     /// Records in the log, of all phases.
     pub records: u64,
+    /// Holes in the logs, of whatever phase.
+    pub holes: u64,
     /// All shards' times, still mergeable.
     pub series: Series,
     /// All shards' times, for paper.

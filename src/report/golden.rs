@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{LogSource, json, load, text};
-use crate::evidence::{Environment, Outcome, Phase, Request, Step};
+use crate::evidence::{Entry, Environment, Outcome, Phase, Request, Step};
 use crate::outcome::sample::{Run, Shard, failed, request};
 use crate::outcome::{Summary, Trailer};
 use crate::plan::Plan;
@@ -153,9 +153,10 @@ impl LogSource for Run {
         Ok(Some(Trailer { evidence, series: Vec::new() }))
     }
 
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), Infallible> {
+    fn each(&self, take: &mut dyn FnMut(u32, &Entry)) -> Result<(), Infallible> {
         for (index, shard) in self.shards.iter().enumerate() {
-            shard.requests.iter().for_each(|request| take(index as u32, request));
+            let requests = shard.requests.iter().map(|request| Entry::Request(*request));
+            requests.for_each(|entry| take(index as u32, &entry));
         }
         Ok(())
     }

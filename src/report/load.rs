@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::evidence::{Environment, Request};
+use crate::evidence::{Entry, Environment};
 use crate::log::{LogError, Reader, Refusal};
 use crate::outcome::{Builder, MergeError, Part, Summary, Trailer, merge};
 use crate::plan::Plan;
@@ -30,11 +30,11 @@ pub trait LogSource {
     /// There is one, and it cannot be read.
     fn trailer(&self) -> Result<Option<Trailer>, Self::Error>;
 
-    /// Hands out every record with its shard; those of one shard in the order they were logged.
+    /// Hands out every entry with its shard; those of one shard in the order they were logged.
     ///
     /// # Errors
     /// A part of the log cannot be read.
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), Self::Error>;
+    fn each(&self, take: &mut dyn FnMut(u32, &Entry)) -> Result<(), Self::Error>;
 }
 
 /// Why there is nothing to report.
@@ -120,10 +120,10 @@ impl LogSource for Reader {
         Self::trailer(self).map(Trailer::from_text).transpose().map_err(refused)
     }
 
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), LogError> {
+    fn each(&self, take: &mut dyn FnMut(u32, &Entry)) -> Result<(), LogError> {
         for chunk in self.chunks() {
             let chunk = chunk?;
-            chunk.requests().for_each(|request| take(chunk.shard(), &request));
+            chunk.entries().for_each(|entry| take(chunk.shard(), &entry));
         }
         Ok(())
     }
@@ -137,6 +137,9 @@ fn summary_of<L: LogSource>(log: &L) -> Result<Summary, L::Error> {
     if let Some(trailer) = log.trailer()? {
         builder.trailer(trailer);
     }
-    log.each(&mut |shard, request| builder.request(shard, request))?;
+    log.each(&mut |shard, entry| match entry {
+        Entry::Request(request) => builder.request(shard, request),
+        Entry::Hole(hole) => builder.hole(shard, hole),
+    })?;
     Ok(builder.finish())
 }
