@@ -70,7 +70,11 @@ def cases(onrush, seconds, path_of):
             lines(onrush, path_of, rate, truths.dm1(WORK, load), truths.mm1(WORK, load)))
 
 
-def lines(onrush, path_of, rate, even, random, wrk2=None, closed=None):
+def lines(*given, **more):
+    return tuple(each_line(*given, **more))
+
+
+def each_line(onrush, path_of, rate, even, random, wrk2=None, closed=None):
     """Tools with a rate measure `even` or `random` arrivals; those without one, a closed loop."""
     work = Work("accuracy", "kept", CLOSED, rate=rate)
     # Where nobody is to wait for a connection, there have to be more than wait at the server.

@@ -307,6 +307,25 @@ impl ServeArgs {
 }
 
 #[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// This machine's floor: least latency, most rate, noise between equal runs. Kept for later
+/// reports to stand beside.
+#[argh(
+    name = "selftest",
+    subcommand,
+    example = "onrush selftest",
+    example = "onrush selftest --quick --format json"
+)]
+pub(super) struct SelftestArgs {
+    /// a few seconds instead of some twenty, and so less sure
+    #[argh(switch)]
+    pub quick: bool,
+
+    /// text or json on stdout (default text)
+    #[argh(option, arg_name = "FORMAT")]
+    pub format: Option<String>,
+}
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
 /// Cost, resolution and agreement of every clock source here, measured.
 #[argh(name = "clocks", subcommand, example = "onrush clocks")]
 pub(super) struct ClocksArgs {}

@@ -107,6 +107,7 @@ impl Builder {
             checks: Vec::new(),
             verdict: Verdict::Valid,
             gates: Vec::new(),
+            floor: None,
             parts: Vec::new(),
             clues,
         }

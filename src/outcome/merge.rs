@@ -109,6 +109,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         verdict: Verdict::of(&checks),
         checks,
         gates: Vec::new(),
+        floor: None,
         clues: Clues::default(),
         parts,
     }

@@ -6,6 +6,7 @@
 
 mod builder;
 mod checks;
+mod floor;
 mod gate;
 mod merge;
 mod recount;
@@ -16,6 +17,7 @@ mod trailer;
 
 pub use builder::Builder;
 pub use checks::{Check, State, Verdict};
+pub use floor::{Beside, NEAR_CEILING, NEAR_FLOOR};
 pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
 pub use regime::{Kind, Regime};

@@ -3,6 +3,7 @@
 mod aperf;
 mod errors;
 mod figures;
+pub mod floor;
 pub mod json;
 mod load;
 pub mod served;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::figures::{
     PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
 };
-use super::{aperf, errors, spectrum};
+use super::{aperf, errors, floor, spectrum};
 use crate::evidence::{Outcome, ShardEvidence};
 use crate::outcome::{Check, Kind, Metric, State, Summary, Verdict};
 use crate::plan::{Idle, OnCap, Plan};
@@ -29,6 +29,7 @@ pub fn write(summary: &Summary, options: Options) -> String {
         plan(summary),
         aperf::lines(summary),
         times(summary),
+        floor::beside(summary.floor.as_ref()),
         counts(summary),
         failures(summary),
         findings(summary),
@@ -45,7 +46,7 @@ pub fn write(summary: &Summary, options: Options) -> String {
 }
 
 /// A line with its name in front, aligned.
-fn line(out: &mut String, name: &str, text: impl std::fmt::Display) {
+pub(super) fn line(out: &mut String, name: &str, text: impl std::fmt::Display) {
     let _ = writeln!(out, "{name:<11} {text}");
 }
 
