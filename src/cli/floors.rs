@@ -78,10 +78,10 @@ mod tests {
 
     #[test]
     fn the_folder_is_where_xdg_says() {
-        check(Some("/s"), Some("/home/x"), Some("/s/onrush"));
-        check(None, Some("/home/x"), Some("/home/x/.local/state/onrush"));
-        check(Some(""), Some("/home/x"), Some("/home/x/.local/state/onrush"));
-        check(Some("s"), Some("/home/x"), Some("/home/x/.local/state/onrush"));
+        check(Some("/s"), Some("/h"), Some("/s/onrush"));
+        check(None, Some("/h"), Some("/h/.local/state/onrush"));
+        check(Some(""), Some("/h"), Some("/h/.local/state/onrush"));
+        check(Some("s"), Some("/h"), Some("/h/.local/state/onrush"));
         check(None, None, None);
     }
 
