@@ -69,6 +69,26 @@ fn a_stall_does_not_show_in_service_where_one_request_met_it() {
     assert!(run.yielded.tally.sessions_deferred > 700);
 }
 
+/// Kolmogorov-Smirnov distance of the gaps between sends to the exponential distribution.
+fn distance_of_gaps(pattern: Pattern) -> f64 {
+    let plan = Plan { pattern, ..even(10_000, 5, 1_000) };
+    let run = served(&plan, Behaviour::default());
+    let mut sent: Vec<u64> = run.requests().iter().map(|request| request.sent_at.0).collect();
+    sent.sort_unstable();
+    let mut gaps: Vec<f64> = sent.windows(2).map(|w| (w[1] - w[0]) as f64 / 100_000.0).collect();
+    gaps.sort_unstable_by(f64::total_cmp);
+    let count = gaps.len() as f64;
+    let apart = |(i, gap): (usize, &f64)| (1.0 - (-gap).exp() - i as f64 / count).abs();
+    gaps.iter().enumerate().map(apart).fold(0.0, f64::max)
+}
+
+#[test]
+fn what_is_sent_lies_in_time_as_the_pattern_says() {
+    let random = distance_of_gaps(Pattern::Random(Gap::Exp));
+    assert!(random < 0.02, "{random}");
+    assert!(distance_of_gaps(Pattern::Even) > 0.3, "the distance can fail");
+}
+
 /// `random` arrivals at `load` of what `workers` can do, who take 1 ms on average.
 fn queue(load: f64, delay: Delay, workers: u32) -> SimRun {
     let plan = Plan {
