@@ -3,12 +3,14 @@
 mod aperf;
 mod errors;
 mod figures;
+mod findings;
 pub mod floor;
 pub mod json;
 mod load;
 pub mod served;
 mod spectrum;
 pub mod text;
+mod times;
 
 pub use load::{Asked, LoadError, LogSource, load, load_files};
 
