@@ -163,7 +163,20 @@ fn a_wrong_line_of_serve_and_report_is_told_with_its_rule() {
     check("serve", 2, &["KIND is missing: http or echo, like onrush serve http"]);
     check("serve ftp", 2, &["KIND 'ftp': a target is http or echo, like http"]);
     check("serve http --listen 8080", 2, &["--listen '8080': ", "like 127.0.0.1:8080"]);
-    check("serve http --delay x", 2, &["--delay 'x': ", "like 10s"]);
+    for (line, flag, value) in [
+        ("--delay x", "--delay", "x"),
+        ("--delay uniform:2ms-1ms", "--delay", "uniform:2ms-1ms"),
+        ("--workers 0", "--workers", "0"),
+        ("--workers 2 -t 2", "--workers", "2"),
+        ("--stall 1s", "--stall", "1s"),
+        ("--stall 2s@1s/1s", "--stall", "2s@1s/1s"),
+        ("--fail-rate 2", "--fail-rate", "2"),
+        ("--reset-rate often", "--reset-rate", "often"),
+        ("--seed x", "--seed", "x"),
+        ("--idle doze", "--idle", "doze"),
+    ] {
+        check(&format!("serve echo {line}"), 2, &[&format!("{flag} '{value}': "), " like "]);
+    }
     check("serve http --close-after 0", 2, &["--close-after '0': ", "like "]);
     check("serve http --body-bytes 1GiB", 2, &["--body-bytes '1GiB': ", "like 4KiB"]);
     check("serve echo --body-bytes 1", 2, &["--body-bytes '1': ", "like onrush serve http"]);
@@ -188,6 +201,8 @@ fn a_mistyped_flag_or_command_gets_the_nearest_one() {
     check("run --fresh=1", 2, &["--fresh '1': it takes no value"]);
     check("run http://a/ http://b/", 2, &["'http://b/' is one word too many"]);
     check("clocks now", 2, &["'now' is one word too many"]);
+    check("selftest --quik", 2, &["did you mean '--quick'"]);
+    check("selftest --format xml", 2, &["--format 'xml': ", "like json"]);
 }
 
 #[test]
@@ -204,7 +219,7 @@ fn bytes_that_are_no_text_are_told_and_stay_one_line() {
 
 #[test]
 fn help_and_version_work_everywhere() {
-    for command in ["", "run ", "report ", "serve ", "clocks ", "doctor "] {
+    for command in ["", "run ", "report ", "serve ", "clocks ", "doctor ", "selftest "] {
         for (flag, begins) in [("-h", "Usage: onrush"), ("--help", "Usage: onrush")] {
             let output = run(&format!("{command}{flag}"));
             assert_eq!(output.status.code(), Some(0), "{command}{flag}");

@@ -58,7 +58,7 @@ impl fmt::Display for CliError {
         match self {
             Self::NoCommand => write!(
                 f,
-                "no command: run, report, serve, clocks or doctor, like \
+                "no command: run, report, serve, clocks, doctor or selftest, like \
                  onrush run -R 1k http://127.0.0.1:8080/, or onrush --help"
             ),
             Self::UnknownCommand { typed, nearest: Some(nearest) } => {
@@ -66,7 +66,8 @@ impl fmt::Display for CliError {
             }
             Self::UnknownCommand { typed, nearest: None } => write!(
                 f,
-                "no command '{typed}': the commands are run, report, serve, clocks and doctor, \
+                "no command '{typed}': the commands are run, report, serve, clocks, doctor and \
+                 selftest, \
                  like onrush run {}",
                 if typed.contains("://") || typed.starts_with('-') {
                     typed
@@ -155,4 +156,16 @@ pub(super) fn read_count(
         _ => format!("it is from {low} to {high}, like {example}"),
     };
     Err(CliError::rule(flag, typed, rule))
+}
+
+/// The seed that `--seed` gives, 1 without it: a count of which each has a meaning, so its own
+/// message tells the range.
+///
+/// # Errors
+/// The text is no count.
+pub(super) fn read_seed(typed: &Option<String>) -> Result<u64, CliError> {
+    let typed = typed.as_deref().unwrap_or("1");
+    let rule = || format!("a seed is a whole number from 0 to {}, like 7", u64::MAX);
+    let seed = typed.parse::<Count>().map_err(|_| CliError::rule("--seed", typed, rule()))?;
+    Ok(seed.0)
 }

@@ -8,11 +8,13 @@ mod clocks;
 mod doctor;
 mod error;
 mod exit;
+mod floors;
 mod help;
 mod normal;
 mod output;
 mod report;
 mod run;
+mod selftest;
 mod serve;
 mod terminal;
 mod top;
@@ -21,12 +23,13 @@ use std::ffi::OsString;
 
 use argh::{ArgsInfo, CommandInfoWithArgs, FromArgs};
 
-use args::{ClocksArgs, DoctorArgs, Group, ReportArgs, RunArgs, ServeArgs, TopArgs};
+use args::{ClocksArgs, DoctorArgs, Group, ReportArgs, RunArgs, SelftestArgs, ServeArgs, TopArgs};
 use doctor::DoctorCommand;
 use error::CliError;
 use normal::Line;
 use report::ReportCommand;
 use run::RunCommand;
+use selftest::SelftestCommand;
 use serve::ServeCommand;
 use terminal::Terminal;
 use top::TopCommand;
@@ -65,6 +68,9 @@ fn perform(typed: impl Iterator<Item = OsString>, terminal: &Terminal) -> Result
         "doctor" => prepare(rest, &[], terminal, |args: &DoctorArgs| {
             Ok(doctor::execute(&DoctorCommand::new(args)?, terminal))
         }),
+        "selftest" => prepare(rest, &[], terminal, |args: &SelftestArgs| {
+            Ok(selftest::execute(&SelftestCommand::new(args)?, terminal))
+        }),
         _ => {
             let names = commands().into_iter().map(|command| command.name);
             let nearest = normal::nearest(command, names);
@@ -92,7 +98,7 @@ fn with_run(
 const VERSION: &str = concat!("onrush ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// The commands in reading order.
-fn commands() -> [CommandInfoWithArgs; 6] {
+fn commands() -> [CommandInfoWithArgs; 7] {
     [
         RunArgs::get_args_info(),
         ReportArgs::get_args_info(),
@@ -100,6 +106,7 @@ fn commands() -> [CommandInfoWithArgs; 6] {
         TopArgs::get_args_info(),
         ClocksArgs::get_args_info(),
         DoctorArgs::get_args_info(),
+        SelftestArgs::get_args_info(),
     ]
 }
 

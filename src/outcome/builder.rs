@@ -164,6 +164,7 @@ impl Builder {
             checks: Vec::new(),
             verdict: Verdict::Valid,
             gates: Vec::new(),
+            floor: None,
             parts: Vec::new(),
             clues,
         }

@@ -118,6 +118,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         verdict: Verdict::of(&checks),
         checks,
         gates: Vec::new(),
+        floor: None,
         clues: Clues::default(),
         parts,
     }
@@ -229,8 +230,11 @@ fn worse(one: Option<Calibration>, other: Option<Calibration>) -> Option<Calibra
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::outcome::sample::Run;
+    use crate::evidence::{Outcome, Request, Step};
+    use crate::outcome::sample::{Run, failed, request};
     use crate::unit::Rate;
 
     fn part(name: &str, run: &Run) -> Part {
@@ -268,5 +272,43 @@ mod tests {
         let merged = merge(vec![part("a", &Run::steady()), part("b", &bad)], false).unwrap();
         assert_eq!(merged.verdict, Verdict::Invalid);
         assert_eq!(merged.parts[0].summary.verdict, Verdict::Valid);
+    }
+
+    /// Requests of all fates, each on a shard of a file.
+    fn scattered() -> impl Strategy<Value = Vec<(Request, usize, usize)>> {
+        let placed = (0u64..10_000_000_000, 0u64..1_000_000, 0u8..10, 0usize..3, 0usize..4);
+        prop::collection::vec(placed, 1..400).prop_map(|placed| {
+            let request = |(k, (response, wait, fate, file, shard)): (usize, _)| {
+                let request = match fate {
+                    0 => failed(k as u64, Outcome::Timeout, Step::Recv, 0),
+                    1 => failed(k as u64, Outcome::Reset, Step::Recv, 104),
+                    _ => request(k as u64),
+                };
+                let ready_at = request.intended_at + Nanos(wait);
+                let done_at = ready_at + Nanos(response);
+                (Request { ready_at, sent_at: ready_at, done_at, ..request }, file, shard)
+            };
+            placed.into_iter().enumerate().map(request).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_split_over_shards_and_files_has_the_figures_of_the_whole(scattered in scattered()) {
+            let whole = Run::of(vec![scattered.iter().map(|(request, ..)| *request).collect()]);
+            let whole = whole.summary();
+            let files = (0..3).map(|file| {
+                let of = |shard| {
+                    let here = scattered.iter().filter(|&&(_, f, s)| (f, s) == (file, shard));
+                    here.map(|(request, ..)| *request).collect()
+                };
+                part(&file.to_string(), &Run::of((0..4).map(of).collect()))
+            });
+            let merged = merge(files.collect(), true).unwrap();
+            prop_assert_eq!(&merged.figures, &whole.figures);
+            prop_assert_eq!(merged.tally.outcomes, whole.tally.outcomes);
+            prop_assert_eq!(merged.records, whole.records);
+        }
     }
 }

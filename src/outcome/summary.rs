@@ -2,7 +2,7 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Blame, Cut, Lost, Ours, Regime, Series, Steady, Timeline};
+use super::{Beside, Blame, Cut, Lost, Ours, Regime, Series, Steady, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
 use crate::plan::Plan;
 use crate::stats::{Blocks, Distribution};
@@ -56,6 +56,8 @@ pub struct Summary {
     pub verdict: Verdict,
     /// Gates that were asked for by [`Summary::judge`].
     pub gates: Vec<Judged>,
+    /// The run beside the floor of its machine, where [`Summary::stand_beside`] was told that.
+    pub floor: Option<Beside>,
     /// The files of a merged summary; empty where there is one.
     pub parts: Vec<Part>,
     /// What only the checks look at.

@@ -6,7 +6,7 @@ mod evidence;
 use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
-use super::{errors, times};
+use super::{errors, floor, times};
 use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::Plan;
@@ -42,6 +42,7 @@ fn object(summary: &Summary) -> Value {
         "verdict": summary.verdict.as_str(),
         "checks": checks(summary),
         "gates": gates(summary),
+        "floor": floor::beside_json(summary.floor.as_ref()),
         "regime": summary.regime.kind.as_str(),
         "overloaded": summary.regime.is_overloaded,
         "backlog_max": summary.regime.backlog_max,

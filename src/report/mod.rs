@@ -4,6 +4,7 @@ mod aperf;
 mod errors;
 mod figures;
 mod findings;
+pub mod floor;
 pub mod json;
 pub mod live;
 mod load;

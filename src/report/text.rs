@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::figures::{
     PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
 };
-use super::{aperf, errors, findings, spectrum, times};
+use super::{aperf, errors, findings, floor, spectrum, times};
 use crate::evidence::{Outcome, ShardEvidence};
 use crate::outcome::{Cut, Kind, Summary};
 use crate::plan::{Idle, LogMode, OnCap, Plan};
@@ -31,6 +31,7 @@ pub fn write(summary: &Summary, options: Options) -> String {
         plan(summary),
         aperf::lines(summary),
         times::table(summary),
+        floor::beside(summary.floor.as_ref()),
         counts(summary),
         failures(summary),
         findings::list(summary),

@@ -1,7 +1,9 @@
 //! The same shard in virtual time, for tests: a queue and a clock that move only when they are
 //! told to, and peers that answer as a test wants. Deterministic by seed.
 
+mod blamed;
 mod holes;
+mod known;
 mod peer;
 mod queue;
 mod truth;
