@@ -4,6 +4,7 @@
 //! [`Summary`]: the one thing that every report is written from. The run itself reports by the
 //! same way, so that both show the same figures.
 
+mod blame;
 mod builder;
 mod checks;
 mod cut;
@@ -13,17 +14,19 @@ mod recount;
 mod regime;
 mod series;
 mod summary;
+mod timeline;
 mod trailer;
 
+pub use blame::{Blame, Lost, Ours};
 pub use builder::Builder;
 pub use checks::{Check, State, Verdict};
 pub use cut::{Cut, NumberList};
 pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
-pub use recount::Recount;
 pub use regime::{Kind, Regime};
 pub use series::Series;
 pub use summary::{Figures, Part, Rates, ShardSummary, Summary};
+pub use timeline::{Interval, Level, Timeline};
 pub use trailer::Trailer;
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::{Asked, LogSource, json, load, text};
 use crate::evidence::{Environment, Outcome, Phase, Request, Step, Tally};
-use crate::outcome::sample::{Run, Shard, failed, request};
+use crate::outcome::sample::{ORIGIN, Run, Shard, failed, request};
 use crate::outcome::{Builder, Cut, Figures, Summary, Trailer};
 use crate::plan::Plan;
-use crate::unit::{Nanos, Rate};
+use crate::unit::{Instant, Nanos, Rate};
 
 #[track_caller]
 fn check(name: &str, written: &str) {
@@ -175,20 +175,20 @@ impl LogSource for Run {
         Some(self.began_unix_ns)
     }
 
+    fn measure_at(&self) -> Instant {
+        ORIGIN
+    }
+
     fn trailer(&self) -> Result<Option<Trailer>, Infallible> {
         let shards = self.shards.iter().map(|shard| shard.evidence.clone()).collect();
         let evidence = crate::evidence::Evidence { shards, ..self.evidence.clone() };
         Ok(Some(Trailer { evidence, series: Vec::new() }))
     }
 
-    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Infallible> {
-        let measure_at = request(0).intended_at;
-        let cut_of = |request: &Request| match cut.is_whole() {
-            true => *request,
-            false => cut.of(request, measure_at),
-        };
-        for (index, shard) in (0..).zip(&self.shards).filter(|(i, _)| cut.keeps_shard(*i)) {
-            shard.requests.iter().for_each(|request| builder.request(index, &cut_of(request)));
+    fn count(&self, builder: &mut Builder) -> Result<(), Infallible> {
+        for (index, shard) in (0..).zip(&self.shards) {
+            shard.holes.iter().for_each(|hole| builder.hole(index, hole));
+            shard.requests.iter().for_each(|request| builder.request(index, request));
         }
         Ok(())
     }

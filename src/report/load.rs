@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::evidence::{Entry, Environment, Hole};
-use crate::log::{LogError, Part, Reader, Refusal};
-use crate::outcome::{self, Builder, Cut, MergeError, Recount, Summary, Trailer, merge};
+use crate::evidence::{Entry, Environment};
+use crate::log::{LogError, Reader, Refusal};
+use crate::outcome::{self, Builder, Cut, MergeError, Summary, Trailer, merge};
 use crate::plan::Plan;
 use crate::sys::cpu;
 use crate::unit::{Field, Instant};
@@ -29,17 +29,20 @@ pub trait LogSource {
     /// Wall time at the start of the measure phase, in ns since 1970, where the log says.
     fn began_unix_ns(&self) -> Option<u64>;
 
+    /// Start of the measure phase on the run's clock.
+    fn measure_at(&self) -> Instant;
+
     /// What the run left at its end; `None` where it was killed.
     ///
     /// # Errors
     /// There is one, and it cannot be read.
     fn trailer(&self) -> Result<Option<Trailer>, Self::Error>;
 
-    /// Counts every record as `cut` has it, shard by shard.
+    /// Hands out every record, those of a shard in the order of its log.
     ///
     /// # Errors
     /// A part of the log cannot be read.
-    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Self::Error>;
+    fn count(&self, builder: &mut Builder) -> Result<(), Self::Error>;
 }
 
 /// What is asked of a report.
@@ -128,50 +131,38 @@ impl LogSource for Reader {
         (wall_ns > 0).then(|| wall_ns + Self::plan(self).warmup.0)
     }
 
+    fn measure_at(&self) -> Instant {
+        self.epoch() + Self::plan(self).warmup
+    }
+
     fn trailer(&self) -> Result<Option<Trailer>, LogError> {
         let refused =
             |why| LogError::Refused(self.path().to_owned(), Refusal::Text("trailer", why));
         Self::trailer(self).map(Trailer::from_text).transpose().map_err(refused)
     }
 
-    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), LogError> {
+    fn count(&self, builder: &mut Builder) -> Result<(), LogError> {
         let mut parts = self.parts(cpu::allowed().len())?;
-        parts.retain(|part| cut.keeps_shard(part.shard()));
-        let sieve = (!cut.is_whole()).then(|| (cut, self.epoch() + Self::plan(self).warmup));
+        parts.retain(|part| builder.counts_shard(part.shard()));
         let holes = side_by_side(parts.len(), |i| match parts.get(i + 1) {
             Some(next) if !next.is_first() => parts[i].holes(),
             _ => Ok(Vec::new()),
         })?;
+        let empty = builder.part();
         let counts = side_by_side(parts.len(), |i| {
+            let (part, mut counted) = (&parts[i], empty.part());
             let first = (0..=i).rev().find(|&j| parts[j].is_first()).unwrap_or(i);
-            count(&parts[i], &holes[first..i].concat(), sieve)
+            let before = holes[first..i].iter().flatten();
+            before.for_each(|hole| counted.remember(part.shard(), hole));
+            part.each(|entry| match entry {
+                Entry::Request(request) => counted.request(part.shard(), request),
+                Entry::Hole(hole) => counted.hole(part.shard(), hole),
+            })?;
+            Ok(counted)
         })?;
-        for (part, count) in parts.iter().zip(counts) {
-            builder.part(part.shard(), count);
-        }
+        counts.into_iter().for_each(|counted| builder.append(counted));
         Ok(())
     }
-}
-
-/// Counts a part of a log, in which `before` are the holes of its shard that came earlier; as the
-/// cut has it, which knows when the measure phase began.
-fn count(
-    part: &Part<'_>,
-    before: &[Hole],
-    sieve: Option<(&Cut, Instant)>,
-) -> Result<Recount, LogError> {
-    let mut recount = if part.is_first() { Recount::new() } else { Recount::further_on(before) };
-    match sieve {
-        None => part.each(|entry| match entry {
-            Entry::Request(request) => recount.add(request),
-            Entry::Hole(hole) => recount.hole(hole),
-        })?,
-        Some((cut, measure_at)) => part.each(|entry| match entry {
-            Entry::Request(request) => recount.add(&cut.of(request, measure_at)),
-            Entry::Hole(hole) => recount.hole(hole),
-        })?,
-    };
-    Ok(recount)
 }
 
 /// Does `work` for every number below `count` on all CPUs that we may use; the results in their
@@ -201,12 +192,13 @@ fn summary_of<L: LogSource>(log: &L, cut: &Cut) -> Result<Summary, L::Error> {
     if let Some(unix_ns) = log.began_unix_ns() {
         builder.began(unix_ns);
     }
+    builder.origin(log.measure_at());
     if let Some(trailer) = log.trailer()? {
         builder.trailer(trailer);
     }
     if !cut.is_whole() {
         builder.cut(cut.clone());
     }
-    log.count(cut, &mut builder)?;
+    log.count(&mut builder)?;
     Ok(builder.finish())
 }
