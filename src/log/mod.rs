@@ -24,6 +24,6 @@ pub use chunk::Chunk;
 pub use error::{LogError, Refusal};
 pub use header::State;
 pub use keeper::{Keeper, create, disk_needed};
-pub use part::Part;
+pub use part::{Cursor, Part};
 pub use reader::Reader;
 pub use writer::Writer;

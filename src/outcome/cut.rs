@@ -39,7 +39,7 @@ impl Cut {
     /// The request as it counts: in the measure phase where it is in the cut, out of it where it
     /// is not. So a session counts where its first request does, as for the phases themselves.
     #[inline]
-    pub(super) fn of_request(&self, request: &Request, measure_at: Instant) -> Request {
+    pub fn of_request(&self, request: &Request, measure_at: Instant) -> Request {
         if self.keeps(request, measure_at) {
             Request { phase: Phase::Measure, ..*request }
         } else {

@@ -24,7 +24,7 @@ pub use cut::{Cut, NumberList};
 pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
 pub use regime::{Kind, Regime};
-pub use series::Series;
+pub use series::{Series, SeriesName};
 pub use summary::{Figures, Part, Rates, ShardSummary, Summary};
 pub use timeline::{Interval, Level, Timeline};
 pub use trailer::Trailer;

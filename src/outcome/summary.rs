@@ -2,7 +2,7 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Blame, Cut, Lost, Ours, Regime, Series, Timeline};
+use super::{Blame, Cut, Lost, Ours, Regime, Series, SeriesName, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
 use crate::plan::Plan;
 use crate::stats::Distribution;
@@ -108,6 +108,19 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// The series of this name.
+    pub fn of_series(&self, name: SeriesName) -> &Distribution {
+        match name {
+            SeriesName::Response => &self.response,
+            SeriesName::Service => &self.service,
+            SeriesName::Wait => &self.wait,
+            SeriesName::Lag => &self.lag,
+            SeriesName::Connect => &self.connect,
+            SeriesName::FirstByte => &self.first_byte,
+            SeriesName::Session => &self.session,
+        }
+    }
+
     /// The series so far, for paper.
     pub fn of(series: &Series) -> Self {
         Self {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Asked, LogSource, json, load, text};
 use crate::evidence::{Environment, Outcome, Phase, Request, Step, Tally};
 use crate::outcome::sample::{ORIGIN, Run, Shard, failed, request};
-use crate::outcome::{Builder, Cut, Figures, Summary, Trailer};
+use crate::outcome::{Builder, Cut, Figures, SeriesName, Summary, Trailer};
 use crate::plan::Plan;
 use crate::unit::{Instant, Nanos, Rate};
 
@@ -121,7 +121,11 @@ fn a_closed_loop_reports_as_it_did() {
 
 #[test]
 fn the_spectrum_and_the_colour_are_added_when_asked() {
-    let options = text::Options { colour: true, spectrum: true };
+    let options = text::Options {
+        colour: true,
+        spectrum: Some(SeriesName::Response),
+        ..text::Options::default()
+    };
     check("spectrum.txt", &text::write(&Run::steady().summary(), options));
 }
 

@@ -1,14 +1,23 @@
 //! From what a run yielded to bytes, one file per format. Nothing here prints.
 
 mod aperf;
+pub mod csv;
 mod errors;
 mod figures;
+pub mod fortio;
+pub mod hgrm;
+pub mod hlog;
+mod in_order;
 pub mod json;
 mod load;
+pub mod oha;
 pub mod served;
 mod spectrum;
 pub mod text;
+pub mod timeseries;
+pub mod wrk;
 
+pub use in_order::ExportError;
 pub use load::{Asked, LoadError, LogSource, load, load_files};
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 
 mod coarse;
 mod distribution;
+mod interval_log;
 mod recorder;
 
 pub use coarse::Coarse;
 pub use distribution::{Distribution, SAMPLES_BEYOND_MIN, Tick};
-pub use recorder::Recorder;
+pub use interval_log::{IntervalLog, Intervals};
+pub use recorder::{BUCKETS, Recorder, SUB_BUCKETS};

@@ -166,11 +166,10 @@ pub(in crate::cli) fn show(
     let cannot = |error: &dyn std::fmt::Display| CliError::CannotRun(error.to_string());
     let mut summary = report::load_files(logs, asked).map_err(|error| cannot(&error))?;
     summary.judge(gates);
-    let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
     // Both, whichever of them fails.
-    let printed = terminal.print(&output.format.write(&summary, options));
+    let printed = output.print(&summary, logs, &asked.cut, terminal);
     if let Some(json) = json {
-        json.write(&report::json::write(&summary))?;
+        json.write(&output.json_of(&summary))?;
     }
     printed?;
     let invalid = summary.verdict == Verdict::Invalid;
