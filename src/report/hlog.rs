@@ -33,7 +33,7 @@ pub fn write<W: io::Write>(
 ) -> Result<(), ExportError> {
     let start_unix_ns = logs.iter().filter_map(Reader::began_unix_ns).min().unwrap_or(0);
     let comments = [
-        format!("onrush {}", env!("CARGO_PKG_VERSION")),
+        "written by onrush report".to_owned(),
         "values are nanoseconds; intervals go by the end of a request".to_owned(),
     ];
     let mut log = IntervalLog::default();
@@ -49,7 +49,7 @@ pub fn write<W: io::Write>(
             true => placed.request,
             false => cut.of_request(&placed.request, placed.measure_at),
         };
-        let since = placed.done_unix_ns().saturating_sub(start_unix_ns);
+        let since = (placed.done_unix_ns() - i128::from(start_unix_ns)).max(0) as u64;
         sheet.go_on_to(since / options.interval.0.max(1))?;
         sheet.count += 1;
         sheet.series.record(&request);

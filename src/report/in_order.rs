@@ -60,8 +60,9 @@ pub(super) struct Placed {
 
 impl Placed {
     /// Its end in ns since 1970, or since the start where the log does not say.
-    pub(super) fn done_unix_ns(&self) -> u64 {
-        self.began_unix_ns.saturating_add(self.request.done_at.since(self.measure_at).0)
+    pub(super) fn done_unix_ns(&self) -> i128 {
+        i128::from(self.began_unix_ns) + i128::from(self.request.done_at.0)
+            - i128::from(self.measure_at.0)
     }
 }
 
@@ -115,7 +116,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Goes on to the next request that the cut keeps, and gives its end.
-    fn advance(&mut self, cut: &Cut) -> Result<Option<u64>, LogError> {
+    fn advance(&mut self, cut: &Cut) -> Result<Option<i128>, LogError> {
         self.head = None;
         for entry in self.cursor.by_ref() {
             let Entry::Request(request) = entry? else { continue };
