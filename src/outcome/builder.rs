@@ -1,36 +1,24 @@
 //! From records and trailer to a summary.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
-use super::recount::Recount;
-use super::summary::{Clues, Figures, Rates, ShardSummary, Summary};
-use super::{Blame, Cut, Regime, Series, Timeline, Trailer, Verdict};
+use super::recount::{self, Recount};
+use super::summary::{Clues, Confidence, Figures, Rates, ShardSummary, Summary};
+use super::{Blame, Cut, Regime, Series, Steady, Timeline, Trailer, Verdict};
 use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
 use crate::plan::{LogMode, Plan};
 use crate::stats::Recorder;
 use crate::unit::{Instant, Nanos, Rate};
 
-/// Builds a [`Summary`] from what a log holds, in any order of the shards' entries; those of one
+/// Builds a [`Summary`] from what a log holds, in any order of the shards' records; those of one
 /// shard come in the order of its log.
-///
-/// Parts of a log may be read side by side, each into a builder of its own ([`Builder::part`]),
-/// and put together by [`Builder::append`]: the summary is the same to the bit, however the log
-/// was split. All that a builder holds is a sum, but for two things that reach across a border.
-/// A request looks back at the holes of its shard: [`Builder::remember`] tells a part those that
-/// lie before it. A session of several requests may begin in one part and end in the next: a part
-/// keeps such ends for the part before it, which knows the beginning.
 #[derive(Debug)]
 pub struct Builder {
     plan: Plan,
     environment: Environment,
     began_unix_ns: Option<u64>,
-    origin: Instant,
     trailer: Option<Trailer>,
     cut: Option<Cut>,
-    /// Those that have entries.
-    shards: BTreeMap<u32, Recount>,
-    timeline: Timeline,
+    measure_at: Instant,
+    shards: Vec<Recount>,
 }
 
 impl Builder {
@@ -40,18 +28,11 @@ impl Builder {
             plan,
             environment,
             began_unix_ns: None,
-            origin: Instant::ZERO,
             trailer: None,
             cut: None,
-            shards: BTreeMap::new(),
-            timeline: Timeline::default(),
+            measure_at: Instant::ZERO,
+            shards: Vec::new(),
         }
-    }
-
-    /// An empty builder for a part of the same log.
-    pub fn part(&self) -> Self {
-        let empty = Self::new(self.plan.clone(), self.environment.clone());
-        Self { origin: self.origin, cut: self.cut.clone(), ..empty }
     }
 
     /// Wall time at the start of the measure phase, in ns since 1970.
@@ -59,64 +40,43 @@ impl Builder {
         self.began_unix_ns = Some(unix_ns);
     }
 
-    /// Start of the measure phase on the run's clock; has to be told before the first request.
-    pub fn origin(&mut self, measure_at: Instant) {
-        self.origin = measure_at;
-    }
-
-    /// Counts what `cut` keeps, and nothing else; has to be told before the first entry. What the
-    /// run counted as a whole is unavailable then.
-    pub fn cut(&mut self, cut: Cut) {
-        self.cut = (!cut.is_whole()).then_some(cut);
-    }
-
-    /// Whether anything of `shard` counts.
-    pub fn counts_shard(&self, shard: u32) -> bool {
-        shard < self.plan.shards && self.cut.as_ref().is_none_or(|cut| cut.keeps_shard(shard))
+    /// Start of the measure phase on the run's clock; to be told before anything of a shard.
+    pub fn measure_at(&mut self, measure_at: Instant) {
+        self.measure_at = measure_at;
     }
 
     /// Takes a record of `shard`. One of a shard that the plan does not have is passed over: the
     /// counters will differ from the records then, and a check says so.
     pub fn request(&mut self, shard: u32, request: &Request) {
-        let origin = self.origin;
-        let cut = self.cut.as_ref().map(|cut| cut.of_request(request, origin));
-        let request = cut.as_ref().unwrap_or(request);
         if let Some(recount) = self.shard(shard) {
             recount.add(request);
-            self.timeline.record(origin, request);
         }
+    }
+
+    /// Takes the next part of the log of `shard`, counted elsewhere. As [`Builder::request`]
+    /// otherwise.
+    pub fn part(&mut self, shard: u32, part: Recount) {
+        if let Some(recount) = self.shard(shard) {
+            recount.merge(part);
+        }
+    }
+
+    fn shard(&mut self, shard: u32) -> Option<&mut Recount> {
+        if shard >= self.plan.shards {
+            return None;
+        }
+        let index = shard as usize;
+        if index >= self.shards.len() {
+            self.shards.resize_with(index + 1, || Recount::new(&self.plan, self.measure_at));
+        }
+        self.shards.get_mut(index)
     }
 
     /// Takes a hole of `shard`. It comes before every request of that shard that ended after it.
     pub fn hole(&mut self, shard: u32, hole: &Hole) {
-        let cut = self.cut.as_ref().map(|cut| cut.of_hole(hole, self.origin));
         if let Some(recount) = self.shard(shard) {
-            recount.add_hole(cut.as_ref().unwrap_or(hole));
+            recount.hole(hole);
         }
-    }
-
-    /// Tells of a hole of `shard` that the log holds before the part that is read here. All of
-    /// them, in their order, before the part's own entries of that shard.
-    pub fn remember(&mut self, shard: u32, hole: &Hole) {
-        if let Some(recount) = self.shard(shard) {
-            recount.remember(hole);
-        }
-    }
-
-    /// Adds what was read from the part of the log that follows this one, shard by shard.
-    pub fn append(&mut self, next: Self) {
-        for (shard, recount) in next.shards {
-            match self.shards.entry(shard) {
-                Entry::Occupied(mut mine) => mine.get_mut().append(recount),
-                Entry::Vacant(place) => drop(place.insert(recount)),
-            }
-        }
-        self.timeline.merge(&next.timeline, Nanos::ZERO);
-    }
-
-    fn shard(&mut self, shard: u32) -> Option<&mut Recount> {
-        let counts = self.counts_shard(shard);
-        counts.then(|| self.shards.entry(shard).or_insert_with(Recount::new))
     }
 
     /// Takes what the run left at its end. Without it the run was killed: the counters are those
@@ -125,9 +85,14 @@ impl Builder {
         self.trailer = Some(trailer);
     }
 
+    /// The requests that were or will be given are as this cut has them. What the run counted as
+    /// a whole is unavailable then.
+    pub fn cut(&mut self, cut: Cut) {
+        self.cut = Some(cut);
+    }
+
     /// Adds up, judges, and gives the summary.
-    pub fn finish(mut self) -> Summary {
-        self.shards.values_mut().for_each(Recount::close);
+    pub fn finish(self) -> Summary {
         let has_ended = self.trailer.is_some();
         let keeps_all = self.plan.log == LogMode::All;
         let times = Times::of(&self.shards);
@@ -142,6 +107,8 @@ impl Builder {
                 .filter(|_| keeps_all)
                 .map(|evidence| difference(&self.shards, evidence)),
             prompt: times.prompt,
+            open_ns: self.shards.iter().map(|shard| shard.open_ns).sum(),
+            measure_at: self.measure_at,
             has_ended,
         };
         let span = evidence
@@ -150,9 +117,14 @@ impl Builder {
             .map(|shard| shard.span)
             .chain(times.span)
             .fold(measured, Ord::max);
-        let records = self.shards.values().map(|shard| shard.records).sum();
-        let mut blame = Blame::default();
-        self.shards.values().for_each(|shard| blame.merge(&shard.blame));
+        let records = self.shards.iter().map(|shard| shard.records).sum();
+        let (mut timeline, mut blame) = (Timeline::default(), Blame::default());
+        for shard in &self.shards {
+            timeline.merge(&shard.timeline, Nanos::ZERO);
+            blame.merge(&shard.blame);
+        }
+        let cut_from = self.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
+        let steady = Steady::of(&timeline, cut_from, measured);
         let shards = by_shard(self.shards, kept, evidence.as_ref());
         let mut tally = Tally::prepared();
         let mut series = Series::new();
@@ -165,7 +137,7 @@ impl Builder {
             (series.wait, series.lag) = (Recorder::new(), Recorder::new());
         }
         Summary {
-            regime: Regime::of(&self.plan, &tally, measured, evidence.is_none()),
+            regime: Regime::of(&self.plan, &tally, measured, &steady, evidence.is_none()),
             // Counts of a sample are no rates.
             rates: match evidence.is_some() || keeps_all {
                 true => Rates::of(&self.plan, &tally, measured, span),
@@ -180,7 +152,9 @@ impl Builder {
             span,
             tally,
             records,
-            timeline: self.timeline,
+            confidence: Confidence::of(&timeline),
+            steady,
+            timeline,
             ours: blame.freeze(),
             blame,
             figures: Figures::of(&series),
@@ -214,35 +188,41 @@ impl Builder {
 /// Pairs what was counted with what was timed, shard by shard: the run's own figures where it
 /// left them, those of the records otherwise.
 fn by_shard(
-    mut recounts: BTreeMap<u32, Recount>,
+    recounts: Vec<Recount>,
     kept: Vec<Series>,
     evidence: Option<&Evidence>,
 ) -> Vec<(ShardSummary, Series)> {
     let counted = evidence.map_or(&[][..], |evidence| &evidence.shards);
-    let seen = recounts.last_key_value().map_or(0, |(shard, _)| *shard as usize + 1);
-    let shards = counted.len().max(seen).max(kept.len());
+    let shards = counted.len().max(recounts.len()).max(kept.len());
+    let mut recounts = recounts.into_iter();
     let mut kept = kept.into_iter();
     (0..shards)
         .map(|index| {
-            let recount = recounts.remove(&(index as u32)).unwrap_or_else(Recount::new);
-            let series = kept.next().unwrap_or(recount.series);
+            let (tally, series, lost) =
+                recounts.next().map(Recount::into_counts).unwrap_or_default();
+            let series = kept.next().unwrap_or(series);
             let seen = counted.get(index).cloned();
             let shard = ShardSummary {
-                tally: seen.as_ref().map_or(recount.tally, |seen| seen.tally.clone()),
+                tally: seen.as_ref().map_or(tally, |seen| seen.tally.clone()),
                 evidence: seen,
                 response: series.response.freeze(),
                 lag: series.lag.freeze(),
-                lost: recount.lost,
+                lost,
             };
             (shard, series)
         })
         .collect()
 }
 
-fn difference(recounts: &BTreeMap<u32, Recount>, evidence: &Evidence) -> u64 {
-    let none = Recount::new();
-    let shards = (0..).zip(&evidence.shards);
-    shards.map(|(i, s)| recounts.get(&i).unwrap_or(&none).difference(&s.tally)).sum()
+fn difference(recounts: &[Recount], evidence: &Evidence) -> u64 {
+    let none = Tally::default();
+    let recorded = recounts.iter().map(|recount| &recount.tally).chain(std::iter::repeat(&none));
+    evidence
+        .shards
+        .iter()
+        .zip(recorded)
+        .map(|(seen, own)| recount::difference(own, &seen.tally))
+        .sum()
 }
 
 /// Lengths that the records of all shards show, from their first intended time on.
@@ -253,11 +233,11 @@ struct Times {
 }
 
 impl Times {
-    fn of(shards: &BTreeMap<u32, Recount>) -> Self {
-        let began = shards.values().map(|shard| shard.first_intended_at).min();
+    fn of(shards: &[Recount]) -> Self {
+        let began = shards.iter().map(|shard| shard.first_intended_at).min();
         let began = began.filter(|&began| began != Instant::NEVER);
         let until = |last: fn(&Recount) -> Instant| {
-            let last = shards.values().map(last).max().filter(|&last| last != Instant::ZERO)?;
+            let last = shards.iter().map(last).max().filter(|&last| last != Instant::ZERO)?;
             Some(last.since(began?))
         };
         Self {
@@ -276,8 +256,6 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -348,72 +326,64 @@ mod tests {
         }
     }
 
-    /// Entries of two shards, four sessions at a time in each.
-    fn any_log() -> impl Strategy<Value = Vec<(u32, Entry)>> {
-        let request = (any_request(), 0..4u64, any::<bool>(), any::<bool>());
-        let hole = (0..5000u64, 1..3_000_000u64);
-        let entry = (0..2u32, request, prop::option::weighted(0.2, hole));
-        prop::collection::vec(entry, 0..120).prop_map(|entries| {
-            let mut open: HashMap<(u32, u64), (u64, u32)> = HashMap::new();
-            let logged = (0..).zip(entries).map(|(k, (shard, request, hole))| {
-                if let Some((at, nanos)) = hole {
-                    let (from, lost) = (request_at(at), Nanos(nanos / 2));
-                    let hole = Hole { from, to: from + Nanos(nanos), lost, phase: Phase::Measure };
-                    return (shard, Entry::Hole(hole));
-                }
-                let (request, lane, last, warms) = request;
-                let (session, number) = open.remove(&(shard, lane)).unwrap_or((k, 0));
-                if !last {
-                    open.insert((shard, lane), (session, number + 1));
-                }
-                let phase = if warms { Phase::Warmup } else { Phase::Measure };
-                let request = Request { session, request: number, last, phase, ..request };
-                (shard, Entry::Request(request))
-            });
-            logged.collect()
-        })
+    fn hole_at((k, nanos): (u64, u64)) -> Entry {
+        let (from, lost) = (request(k).intended_at, Nanos(nanos / 2));
+        Entry::Hole(Hole { from, to: from + Nanos(nanos), lost, phase: Phase::Measure })
     }
 
-    fn request_at(k: u64) -> Instant {
-        request(k).intended_at
-    }
-
-    fn feed(builder: &mut Builder, entries: &[(u32, Entry)]) {
-        for (shard, entry) in entries {
-            match entry {
-                Entry::Request(request) => builder.request(*shard, request),
-                Entry::Hole(hole) => builder.hole(*shard, hole),
+    /// The entries as so many parts as there are cuts, and one more.
+    fn read_in_parts(entries: &[Entry], cuts: &[usize]) -> String {
+        let measure_at = request(0).intended_at;
+        let run = Run { is_killed: true, ..Run::of(vec![]) };
+        let plan = Plan { shards: 1, ..run.plan };
+        let mut builder = Builder::new(plan.clone(), run.environment);
+        let mut before = Vec::new();
+        let mut from = 0;
+        for &to in cuts.iter().chain([&entries.len()]) {
+            let mut recount = match from {
+                0 => Recount::new(&plan, measure_at),
+                _ => Recount::further_on(&plan, measure_at, &before),
+            };
+            for entry in &entries[from..to] {
+                match entry {
+                    Entry::Request(request) => recount.add(request),
+                    Entry::Hole(hole) => {
+                        before.push(*hole);
+                        recount.hole(hole);
+                    }
+                }
             }
+            builder.part(0, recount);
+            from = to;
         }
+        format!("{:?}", builder.finish())
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn a_log_read_in_parts_gives_the_same_summary_to_the_bit(
-            entries in any_log(),
-            cuts in (0..120usize, 0..120usize),
+        fn parts_of_a_log_add_up_to_one_pass(
+            steps in prop::collection::vec((0..5usize, any::<bool>(), any_request()), 0..80),
+            holes in prop::collection::vec((0..80usize, (0..5000u64, 1..3_000_000u64)), 0..10),
+            mut cuts in prop::collection::vec(1..90usize, 0..4),
         ) {
-            let mut plan = Run::steady().plan;
-            plan.shards = 2;
-            let mut whole = Builder::new(plan, Environment::default());
-            whole.origin(request_at(0));
-            let mut parts = whole.part();
-            feed(&mut whole, &entries);
-            let low = cuts.0.min(cuts.1).min(entries.len());
-            let high = cuts.0.max(cuts.1).min(entries.len());
-            for (from, to) in [(0, low), (low, high), (high, entries.len())] {
-                let mut part = parts.part();
-                for (shard, entry) in &entries[..from] {
-                    if let Entry::Hole(hole) = entry {
-                        part.remember(*shard, hole);
-                    }
-                }
-                feed(&mut part, &entries[from..to]);
-                parts.append(part);
+            // Five slots, each with one session after the other; those of one are warming up.
+            let mut next = [(0u64, 0u32); 5];
+            let records = steps.into_iter().map(|(slot, last, fate)| {
+                let (round, request) = next[slot];
+                let session = 5 * round + slot as u64;
+                next[slot] = if last { (round + 1, 0) } else { (round, request + 1) };
+                let phase = if slot == 4 { Phase::Warmup } else { Phase::Measure };
+                Entry::Request(Request { session, request, last, phase, ..fate })
+            });
+            let mut entries: Vec<Entry> = records.collect();
+            for (at, hole) in holes {
+                entries.insert(at.min(entries.len()), hole_at(hole));
             }
-            prop_assert_eq!(format!("{:?}", parts.finish()), format!("{:?}", whole.finish()));
+            cuts.iter_mut().for_each(|cut| *cut = (*cut).min(entries.len()));
+            cuts.sort_unstable();
+            prop_assert_eq!(read_in_parts(&entries, &cuts), read_in_parts(&entries, &[]));
         }
     }
 

@@ -48,7 +48,7 @@ impl Cut {
     }
 
     /// The hole as it counts: by the time of its begin.
-    pub(super) fn of_hole(&self, hole: &Hole, measure_at: Instant) -> Hole {
+    pub fn of_hole(&self, hole: &Hole, measure_at: Instant) -> Hole {
         let is_in = self.covers(hole.from, hole.phase, measure_at);
         Hole { phase: if is_in { Phase::Measure } else { Phase::Drain }, ..*hole }
     }

@@ -2,8 +2,8 @@
 
 use super::{Builder, Summary, Trailer};
 use crate::evidence::{
-    Calibration, Environment, Evidence, Hole, Outcome, Phase, Request, Resources, ShardEvidence,
-    Step, Tally,
+    Busy, Calibration, Environment, Evidence, Hole, Holes, Outcome, Phase, Request, Resources,
+    ShardEvidence, Step, Tally,
 };
 use crate::plan::Plan;
 use crate::plan::sample::plan;
@@ -129,7 +129,7 @@ impl Run {
     pub(crate) fn summary(&self) -> Summary {
         let mut builder = Builder::new(self.plan.clone(), self.environment.clone());
         builder.began(self.began_unix_ns);
-        builder.origin(ORIGIN);
+        builder.measure_at(ORIGIN);
         for (index, shard) in self.shards.iter().enumerate() {
             shard.holes.iter().for_each(|hole| builder.hole(index as u32, hole));
             shard.requests.iter().for_each(|request| builder.request(index as u32, request));
@@ -151,9 +151,9 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
     tally.connections_started = 4;
     tally.concurrence_max = 1;
     let evidence = ShardEvidence {
-        stalls: Some(0),
-        stalled_ns: Some(0),
-        stall_max_ns: Some(0),
+        holes: Some(Holes::prepared()),
+        busy: Some(Busy { passes: 2000, time: Some(Nanos::from_millis(200)), ..Busy::default() }),
+        open_ns: Some(open_ns(&requests)),
         cpu: index as u64,
         ring: "defer-taskrun".into(),
         enters: 500,
@@ -165,6 +165,11 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
         ..ShardEvidence::default()
     };
     Shard { evidence, requests, holes: Vec::new() }
+}
+
+/// As the engine would sum it up, for sessions of one request.
+fn open_ns(requests: &[Request]) -> u64 {
+    requests.iter().filter(|request| request.was_sent()).map(|request| request.service().0).sum()
 }
 
 fn environment() -> Environment {
@@ -197,6 +202,7 @@ fn evidence(measured: Nanos) -> Evidence {
             ticks_per_s: 3e9,
             error_bound_ppm: 0.5,
             drift_ppm: Some(-0.2),
+            drift_bound_ppm: Some(0.1),
         }),
         ..Evidence::default()
     }

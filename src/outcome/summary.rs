@@ -2,11 +2,11 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Blame, Cut, Lost, Ours, Regime, Series, SeriesName, Timeline};
+use super::{Blame, Cut, Lost, Ours, Regime, Series, SeriesName, Steady, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
 use crate::plan::Plan;
-use crate::stats::Distribution;
-use crate::unit::{Nanos, Rate};
+use crate::stats::{Blocks, Distribution};
+use crate::unit::{Instant, Nanos, Rate};
 
 /// What a run yielded, or several merged ones.
 #[derive(Debug, Clone)]
@@ -36,6 +36,10 @@ pub struct Summary {
     pub figures: Figures,
     /// All shards' requests in intervals of time; those that the log kept.
     pub timeline: Timeline,
+    /// The blocks from which percentiles get their bounds.
+    pub confidence: Confidence,
+    /// Whether the run came to a steady state.
+    pub steady: Steady,
     /// What was our own doing in the response of the requests that the log kept, still mergeable.
     pub blame: Blame,
     /// The same, for paper.
@@ -66,6 +70,10 @@ pub(super) struct Clues {
     /// From the start of the measure phase to the last send of a session that did not have to
     /// wait, where the log holds one.
     pub(super) prompt: Option<Nanos>,
+    /// How long sessions were open by the records, all together, in ns.
+    pub(super) open_ns: u128,
+    /// Start of the measure phase on the run's clock.
+    pub(super) measure_at: Instant,
     /// The log has its trailer.
     pub(super) has_ended: bool,
 }
@@ -131,6 +139,25 @@ impl Figures {
             connect: series.connect.freeze(),
             first_byte: series.first_byte.freeze(),
             session: series.session.freeze(),
+        }
+    }
+}
+
+/// The samples of the log in blocks of time, series by series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confidence {
+    /// Of the response.
+    pub response: Blocks,
+    /// Of the service.
+    pub service: Blocks,
+}
+
+impl Confidence {
+    pub(super) fn of(timeline: &Timeline) -> Self {
+        let intervals = timeline.intervals();
+        Self {
+            response: Blocks::of(intervals.iter().map(|interval| &interval.response)),
+            service: Blocks::of(intervals.iter().map(|interval| &interval.service)),
         }
     }
 }

@@ -250,10 +250,14 @@ impl LogSource for Run {
         Ok(Some(Trailer { evidence, series: Vec::new() }))
     }
 
-    fn count(&self, builder: &mut Builder) -> Result<(), Infallible> {
-        for (index, shard) in (0..).zip(&self.shards) {
+    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Infallible> {
+        let cut_of = |request: &Request| match cut.is_whole() {
+            true => *request,
+            false => cut.of_request(request, ORIGIN),
+        };
+        for (index, shard) in (0..).zip(&self.shards).filter(|(i, _)| cut.keeps_shard(*i)) {
             shard.holes.iter().for_each(|hole| builder.hole(index, hole));
-            shard.requests.iter().for_each(|request| builder.request(index, request));
+            shard.requests.iter().for_each(|request| builder.request(index, &cut_of(request)));
         }
         Ok(())
     }

@@ -1,15 +1,17 @@
 //! The report for programs: one object with stable keys, units in the keys, `null` for what is
 //! unknown. `docs/report.schema.json` describes it.
 
+mod evidence;
+
 use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
-use super::{errors, timeseries};
+use super::{errors, times, timeseries};
 use crate::evidence::{Evidence, Outcome, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::Plan;
-use crate::stats::Distribution;
-use crate::unit::{Nanos, Rate};
+use crate::stats::{Bounds, Distribution};
+use crate::unit::{Nanos, Quantile, Rate};
 
 /// Version of the keys; a key is never taken back within one.
 const SCHEMA_VERSION: u32 = 1;
@@ -67,13 +69,14 @@ fn object(summary: &Summary) -> Value {
             "requests_per_s": summary.rates.requests_per_s,
             "bytes_received_per_s": summary.rates.bytes_received_per_s,
         },
-        "response_ns": times(&figures.response),
-        "service_ns": times(&figures.service),
-        "wait_ns": times(&figures.wait),
-        "lag_ns": times(&figures.lag),
-        "connect_ns": times(&figures.connect),
-        "first_byte_ns": times(&figures.first_byte),
-        "session_ns": times(&figures.session),
+        "steady": steady(summary),
+        "response_ns": response(summary),
+        "service_ns": service(summary),
+        "wait_ns": times_of(&figures.wait),
+        "lag_ns": times_of(&figures.lag),
+        "connect_ns": times_of(&figures.connect),
+        "first_byte_ns": times_of(&figures.first_byte),
+        "session_ns": times_of(&figures.session),
         "outcomes": outcomes(tally),
         "status": statuses(tally),
         "errors": failures(tally),
@@ -159,6 +162,7 @@ fn checks(summary: &Summary) -> Value {
     let check = |check: &Check| {
         json!({
             "name": check.name,
+            "says": check.says,
             "state": check.state.as_str(),
             "value": check.value,
             "unit": check.unit,
@@ -227,7 +231,7 @@ fn connections(tally: &Tally) -> Value {
     })
 }
 
-fn times(distribution: &Distribution) -> Value {
+fn times_of(distribution: &Distribution) -> Value {
     let nanos = |time: Option<Nanos>| json!(time.map(|time| time.0));
     let mut out = Map::new();
     out.insert("count".into(), json!(distribution.count()));
@@ -236,10 +240,49 @@ fn times(distribution: &Distribution) -> Value {
     out.insert("mean".into(), json!(distribution.mean().map(tenths)));
     out.insert("stddev".into(), json!(distribution.stddev().map(tenths)));
     for quantile in PERCENTILES {
-        let key = quantile.to_string().replace('.', "_");
-        out.insert(key, nanos(distribution.quantile(quantile)));
+        out.insert(key(quantile), nanos(distribution.quantile(quantile)));
     }
     Value::Object(out)
+}
+
+/// The response, with what can be said of its percentiles.
+fn response(summary: &Summary) -> Value {
+    let mut out = times_of(&summary.figures.response);
+    out["ci95"] = by_percentile(|at| bounds(times::response_bounds(summary, at)));
+    out["ci95_needs"] = by_percentile(|at| json!(times::samples_needed(summary, at)));
+    out["own_at_most"] = by_percentile(|at| json!(summary.ours.at(at).map(|ours| ours.0)));
+    out["blamed_share"] = by_percentile(|at| json!(summary.ours.blamed_from(at)));
+    out
+}
+
+fn service(summary: &Summary) -> Value {
+    let mut out = times_of(&summary.figures.service);
+    out["ci95"] = by_percentile(|at| bounds(times::service_bounds(summary, at)));
+    out
+}
+
+fn bounds(bounds: Option<Bounds>) -> Value {
+    json!(bounds.map(|bounds| [bounds.low.0, bounds.high.0]))
+}
+
+fn by_percentile(of: impl Fn(Quantile) -> Value) -> Value {
+    Value::Object(PERCENTILES.iter().map(|&at| (key(at), of(at))).collect())
+}
+
+/// `p99_9`.
+fn key(percentile: Quantile) -> String {
+    percentile.to_string().replace('.', "_")
+}
+
+fn steady(summary: &Summary) -> Value {
+    let steady = &summary.steady;
+    json!({
+        "settled_from_s": steady.from.map(Nanos::as_secs_f64),
+        "warm_up_shift": steady.from.map(|_| steady.warm_up),
+        "unsettled": steady.is_unsettled,
+        "trend": steady.trend,
+        "growth_per_s": steady.growth_per_s,
+    })
 }
 
 /// A tenth of a nanosecond is more than any clock here tells.
@@ -322,8 +365,6 @@ fn watch(summary: &Summary) -> Value {
 
 fn shard((index, shard): (usize, &ShardSummary)) -> Value {
     let seen = shard.evidence.as_ref();
-    let per_op =
-        |enters: u64, operations: u64| (operations > 0).then(|| enters as f64 / operations as f64);
     json!({
         "shard": index,
         "cpu": seen.map(|seen| seen.cpu),
@@ -331,24 +372,12 @@ fn shard((index, shard): (usize, &ShardSummary)) -> Value {
         "totals": totals(&shard.tally),
         "requests": requests(&shard.tally, seen.is_some()),
         "connections": seen.map(|_| connections(&shard.tally)),
-        "response_ns": times(&shard.response),
-        "lag_ns": times(&shard.lag),
+        "response_ns": times_of(&shard.response),
+        "lag_ns": times_of(&shard.lag),
         "outcomes": outcomes(&shard.tally),
-        "resources": {
-            "user_s": seen.and_then(|seen| seen.user_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "sys_s": seen.and_then(|seen| seen.sys_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "voluntary_switches": seen.and_then(|seen| seen.voluntary_switches),
-            "involuntary_switches": seen.and_then(|seen| seen.involuntary_switches),
-            "major_faults": seen.and_then(|seen| seen.major_faults),
-            "minor_faults": seen.and_then(|seen| seen.minor_faults),
-            "enters_per_op": seen.and_then(|seen| per_op(seen.enters, seen.operations)),
-            "cq_overflows": seen.map(|seen| seen.cq_overflows),
-            "log_lost": seen.map(|_| shard.tally.log_lost),
-            "stalls": seen.and_then(|seen| seen.stalls),
-            "stalled_s": seen.and_then(|seen| seen.stalled_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "stall_max_s":
-                seen.and_then(|seen| seen.stall_max_ns).map(|ns| Nanos(ns).as_secs_f64()),
-        },
+        "resources": evidence::of_shard(seen),
+        "holes": evidence::holes(seen),
+        "busy": evidence::busy(seen),
     })
 }
 
@@ -362,6 +391,6 @@ fn file(part: &Part) -> Value {
         "totals": totals(&own.tally),
         "requests": requests(&own.tally, own.evidence.is_some()),
         "achieved_per_s": own.rates.achieved_per_s,
-        "response_ns": times(&own.figures.response),
+        "response_ns": times_of(&own.figures.response),
     })
 }

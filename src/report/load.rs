@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::evidence::{Entry, Environment};
-use crate::log::{LogError, Reader, Refusal};
-use crate::outcome::{self, Builder, Cut, MergeError, Summary, Trailer, merge};
+use crate::log::{LogError, Part, Reader, Refusal};
+use crate::outcome::{self, Builder, Cut, MergeError, Recount, Summary, Trailer, merge};
 use crate::plan::Plan;
 use crate::sys::cpu;
 use crate::unit::{Field, Instant};
@@ -38,11 +38,11 @@ pub trait LogSource {
     /// There is one, and it cannot be read.
     fn trailer(&self) -> Result<Option<Trailer>, Self::Error>;
 
-    /// Hands out every record, those of a shard in the order of its log.
+    /// Counts every record as `cut` has it, shard by shard.
     ///
     /// # Errors
     /// A part of the log cannot be read.
-    fn count(&self, builder: &mut Builder) -> Result<(), Self::Error>;
+    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Self::Error>;
 }
 
 /// What is asked of a report.
@@ -52,6 +52,8 @@ pub struct Asked {
     pub force: bool,
     /// Count this part of the logs.
     pub cut: Cut,
+    /// Leave out of each log what MSER-5 finds to be its warm-up, too.
+    pub settled: bool,
 }
 
 /// Why there is nothing to report.
@@ -89,7 +91,7 @@ pub fn load<L: LogSource>(
 ) -> Result<Summary, LoadError<L::Error>> {
     let mut parts = Vec::new();
     for (name, log) in logs {
-        match summary_of(&log, &asked.cut) {
+        match settled_summary_of(&log, asked) {
             Ok(summary) => parts.push(outcome::Part { name, summary }),
             Err(why) => return Err(LoadError::Log(why.into())),
         }
@@ -141,28 +143,46 @@ impl LogSource for Reader {
         Self::trailer(self).map(Trailer::from_text).transpose().map_err(refused)
     }
 
-    fn count(&self, builder: &mut Builder) -> Result<(), LogError> {
+    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), LogError> {
         let mut parts = self.parts(cpu::allowed().len())?;
-        parts.retain(|part| builder.counts_shard(part.shard()));
+        parts.retain(|part| cut.keeps_shard(part.shard()));
+        let (plan, measure_at) = (Self::plan(self), LogSource::measure_at(self));
         let holes = side_by_side(parts.len(), |i| match parts.get(i + 1) {
             Some(next) if !next.is_first() => parts[i].holes(),
             _ => Ok(Vec::new()),
         })?;
-        let empty = builder.part();
         let counts = side_by_side(parts.len(), |i| {
-            let (part, mut counted) = (&parts[i], empty.part());
             let first = (0..=i).rev().find(|&j| parts[j].is_first()).unwrap_or(i);
-            let before = holes[first..i].iter().flatten();
-            before.for_each(|hole| counted.remember(part.shard(), hole));
-            part.each(|entry| match entry {
-                Entry::Request(request) => counted.request(part.shard(), request),
-                Entry::Hole(hole) => counted.hole(part.shard(), hole),
-            })?;
-            Ok(counted)
+            let recount = match parts[i].is_first() {
+                true => Recount::new(plan, measure_at),
+                false => Recount::further_on(plan, measure_at, &holes[first..i].concat()),
+            };
+            count(&parts[i], recount, (!cut.is_whole()).then_some((cut, measure_at)))
         })?;
-        counts.into_iter().for_each(|counted| builder.append(counted));
+        for (part, count) in parts.iter().zip(counts) {
+            builder.part(part.shard(), count);
+        }
         Ok(())
     }
+}
+
+/// Counts a part of a log; as the cut has it, which knows when the measure phase began.
+fn count(
+    part: &Part<'_>,
+    mut recount: Recount,
+    sieve: Option<(&Cut, Instant)>,
+) -> Result<Recount, LogError> {
+    match sieve {
+        None => part.each(|entry| match entry {
+            Entry::Request(request) => recount.add(request),
+            Entry::Hole(hole) => recount.hole(hole),
+        })?,
+        Some((cut, measure_at)) => part.each(|entry| match entry {
+            Entry::Request(request) => recount.add(&cut.of_request(request, measure_at)),
+            Entry::Hole(hole) => recount.hole(&cut.of_hole(hole, measure_at)),
+        })?,
+    };
+    Ok(recount)
 }
 
 /// Does `work` for every number below `count` on all CPUs that we may use; the results in their
@@ -187,18 +207,30 @@ fn side_by_side<T: Send, E: Send>(
     done.into_iter().map(|(_, done)| done).collect()
 }
 
+/// The summary of what is asked for; read again where its warm-up is to be left out, which only
+/// the whole can tell.
+fn settled_summary_of<L: LogSource>(log: &L, asked: &Asked) -> Result<Summary, L::Error> {
+    let whole = summary_of(log, &asked.cut)?;
+    match whole.steady.from {
+        Some(from) if asked.settled && from > asked.cut.from.unwrap_or_default() => {
+            summary_of(log, &Cut { from: Some(from), ..asked.cut.clone() })
+        }
+        _ => Ok(whole),
+    }
+}
+
 fn summary_of<L: LogSource>(log: &L, cut: &Cut) -> Result<Summary, L::Error> {
     let mut builder = Builder::new(log.plan().clone(), log.environment().clone());
     if let Some(unix_ns) = log.began_unix_ns() {
         builder.began(unix_ns);
     }
-    builder.origin(log.measure_at());
+    builder.measure_at(log.measure_at());
     if let Some(trailer) = log.trailer()? {
         builder.trailer(trailer);
     }
     if !cut.is_whole() {
         builder.cut(cut.clone());
     }
-    log.count(&mut builder)?;
+    log.count(cut, &mut builder)?;
     Ok(builder.finish())
 }

@@ -4,6 +4,7 @@ mod aperf;
 pub mod csv;
 mod errors;
 mod figures;
+mod findings;
 pub mod fortio;
 pub mod hgrm;
 pub mod hlog;
@@ -14,6 +15,7 @@ pub mod oha;
 pub mod served;
 mod spectrum;
 pub mod text;
+mod times;
 pub mod timeseries;
 pub mod wrk;
 
