@@ -159,7 +159,7 @@ pub(super) struct RunArgs {
     #[argh(option, arg_name = "WHICH")]
     pub log: Option<String>,
 
-    /// text or json on stdout (default text)
+    /// on stdout: text, json, csv, hgrm, hlog, fortio, oha or wrk (default text)
     #[argh(option, arg_name = "FORMAT")]
     pub format: Option<String>,
 
@@ -227,7 +227,7 @@ pub(super) struct ReportArgs {
     #[argh(option, arg_name = "LIST")]
     pub status: Option<String>,
 
-    /// text or json on stdout (default text)
+    /// on stdout: text, json, csv, hgrm, hlog, fortio, oha or wrk (default text)
     #[argh(option, arg_name = "FORMAT")]
     pub format: Option<String>,
 
@@ -235,11 +235,24 @@ pub(super) struct ReportArgs {
     #[argh(option, arg_name = "FILE")]
     pub json: Option<String>,
 
-    /// the full spectrum of response times
+    /// the full spectrum of --series
     #[argh(switch)]
     pub latency: bool,
 
-    /// merge logs whose plans differ
+    /// one of response, service, wait, lag, connect, first_byte and session, for --latency and
+    /// the formats from hgrm on (default response; hlog: all)
+    #[argh(option, arg_name = "NAME")]
+    pub series: Option<String>,
+
+    /// a row for each interval of time, in text, json and csv
+    #[argh(switch)]
+    pub timeseries: bool,
+
+    /// length of an interval of an hlog (default 1s)
+    #[argh(option, arg_name = "T")]
+    pub interval: Option<String>,
+
+    /// merge logs whose loads differ
     #[argh(switch)]
     pub force: bool,
 

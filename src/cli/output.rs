@@ -5,27 +5,43 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::error::{CliError, read};
-use crate::outcome::Summary;
+use super::terminal::Terminal;
+use crate::log::{LogError, Reader};
+use crate::outcome::{Cut, SeriesName, Summary};
 use crate::report;
+use crate::unit::Nanos;
 use crate::words;
 
 words! {
     /// The form of a report on stdout.
-    pub enum Format: "a format is text or json, like json" {
+    pub enum Format:
+        "a format is text, json, csv, hgrm, hlog, fortio, oha or wrk, like json" {
         /// For people.
         Text = "text",
         /// For programs: one object, as the contract has it.
         Json = "json",
+        /// A line for each request, or for each interval.
+        Csv = "csv",
+        /// The whole distribution of one series, as HdrHistogram writes it.
+        Hgrm = "hgrm",
+        /// An interval log of HdrHistogram.
+        Hlog = "hlog",
+        /// The keys of Fortio's JSON.
+        Fortio = "fortio",
+        /// The keys of oha's JSON.
+        Oha = "oha",
+        /// As wrk prints it.
+        Wrk = "wrk",
     }
 }
 
-impl Format {
-    /// The report in this form.
-    pub(super) fn write(self, summary: &Summary, options: report::text::Options) -> String {
-        match self {
-            Self::Text => report::text::write(summary, options),
-            Self::Json => report::json::write(summary),
-        }
+words! {
+    /// The form of figures that are no report.
+    pub enum FiguresFormat: "a format is text or json, like json" {
+        /// For people.
+        Text = "text",
+        /// For programs: one object, as the contract has it.
+        Json = "json",
     }
 }
 
@@ -36,8 +52,14 @@ pub(super) struct Output {
     pub format: Format,
     /// The JSON report into this file as well.
     pub json: Option<PathBuf>,
-    /// The full spectrum of response times, in the text.
+    /// The full spectrum of a series, in the text.
     pub latency: bool,
+    /// The one series to show, where one is asked for.
+    pub series: Option<SeriesName>,
+    /// A row for each interval of time.
+    pub timeseries: bool,
+    /// Length of an interval of an interval log.
+    pub interval: Nanos,
 }
 
 impl Output {
@@ -52,8 +74,62 @@ impl Output {
     ) -> Result<Self, CliError> {
         let format = read("--format", format, "text")?;
         let json = json.as_deref().map(|json| path("--json", json)).transpose()?;
-        Ok(Self { format, json, latency })
+        let interval = Nanos::from_secs(1);
+        Ok(Self { format, json, latency, series: None, timeseries: false, interval })
     }
+
+    /// Prints what `asked` has of `logs`, which are `summary`.
+    ///
+    /// # Errors
+    /// A log cannot be read any more, or stdout does not take it.
+    pub(super) fn print(
+        &self,
+        summary: &Summary,
+        logs: &[PathBuf],
+        cut: &Cut,
+        terminal: &Terminal,
+    ) -> Result<(), CliError> {
+        let series = self.series.unwrap_or(SeriesName::Response);
+        let text = match self.format {
+            Format::Csv if !self.timeseries => {
+                let logs = open(logs)?;
+                return terminal.stream(|out| report::csv::write(&logs, cut, out));
+            }
+            Format::Hlog => {
+                let logs = open(logs)?;
+                let all = || report::hlog::series_of(&summary.plan);
+                let series = self.series.map_or_else(all, |series| vec![series]);
+                let options = report::hlog::Options { interval: self.interval, series };
+                return terminal.stream(|out| report::hlog::write(&logs, cut, &options, out));
+            }
+            Format::Text => {
+                let spectrum = self.latency.then_some(series);
+                let (colour, timeseries) = (terminal.colour(), self.timeseries);
+                let options = report::text::Options { colour, spectrum, timeseries };
+                report::text::write(summary, options)
+            }
+            Format::Json => self.json_of(summary),
+            Format::Csv => report::timeseries::csv(summary),
+            Format::Hgrm => report::hgrm::write(summary, series),
+            Format::Fortio => report::fortio::write(summary, series),
+            Format::Oha => report::oha::write(summary, series),
+            Format::Wrk => report::wrk::write(summary, series),
+        };
+        terminal.print(&text)
+    }
+
+    /// The JSON report.
+    pub(super) fn json_of(&self, summary: &Summary) -> String {
+        match self.timeseries {
+            true => report::json::with_timeseries(summary),
+            false => report::json::write(summary),
+        }
+    }
+}
+
+fn open(logs: &[PathBuf]) -> Result<Vec<Reader>, CliError> {
+    let cannot = |error: LogError| CliError::CannotRun(error.to_string());
+    logs.iter().map(|log| Reader::open(log).map_err(cannot)).collect()
 }
 
 impl Output {

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::args::ReportArgs;
-use super::error::{CliError, parse, read_if_given};
+use super::error::{CliError, parse, read, read_if_given};
 use super::exit::Exit;
-use super::output::{Output, path};
+use super::output::{Format, Output, path};
 use super::run::show;
 use super::terminal::Terminal;
-use crate::outcome::{Cut, Gates};
+use crate::outcome::{Cut, Gates, SeriesName};
 use crate::report::Asked;
 use crate::unit::{Nanos, ParseError};
 
@@ -35,7 +35,7 @@ impl ReportCommand {
         if logs.is_empty() {
             logs.push("onrush.data".into());
         }
-        let output = Output::new(&args.format, &args.json, args.latency)?;
+        let output = output_of(args)?;
         let mut asked = Asked { force: args.force, cut: cut_of(args)?, settled: false };
         if let Some(typed) = &args.warmup {
             match warm_up_of(typed, args)? {
@@ -47,6 +47,35 @@ impl ReportCommand {
         }
         Ok(Self { logs, output, asked })
     }
+}
+
+fn output_of(args: &ReportArgs) -> Result<Output, CliError> {
+    let output = Output::new(&args.format, &args.json, args.latency)?;
+    let series = read_if_given("--series", &args.series)?;
+    let interval = read("--interval", &args.interval, "1s")?;
+    if interval == Nanos::ZERO {
+        return Err(CliError::rule("--interval", "0", "it is a length of time, like 100ms"));
+    }
+    let format = output.format;
+    // A flag that would silently do nothing is a mistake of the user's.
+    let shows_one = output.latency || !matches!(format, Format::Text | Format::Json | Format::Csv);
+    if let Some(series) = series.filter(|_| !shows_one) {
+        let rule = format!("{format} has all series: choose one for --latency, or for hgrm");
+        return Err(CliError::rule("--series", series, rule));
+    }
+    if format == Format::Hlog && series == Some(SeriesName::Session) {
+        let rule = "an interval log is of requests, like response";
+        return Err(CliError::rule("--series", SeriesName::Session, rule));
+    }
+    if args.timeseries && !matches!(format, Format::Text | Format::Json | Format::Csv) {
+        let rule = "--timeseries is for text, json and csv, like csv";
+        return Err(CliError::rule("--format", format, rule));
+    }
+    if args.interval.is_some() && format != Format::Hlog {
+        let rule = "it is for an interval log, like --format hlog --interval 100ms";
+        return Err(CliError::rule("--interval", interval, rule));
+    }
+    Ok(Output { series, timeseries: args.timeseries, interval, ..output })
 }
 
 /// What a report leaves out at the start.

@@ -7,7 +7,7 @@ use super::args::{RunArgs, SelftestArgs};
 use super::error::{CliError, read};
 use super::exit::Exit;
 use super::floors;
-use super::output::Format;
+use super::output::FiguresFormat;
 use super::run::{Measured, measure};
 use super::terminal::Terminal;
 use crate::clock::{self, Source};
@@ -26,7 +26,7 @@ pub(super) struct SelftestCommand {
     /// How many runs are held against each other.
     pub equal_runs: u64,
     /// Form of the result.
-    pub format: Format,
+    pub format: FiguresFormat,
 }
 
 impl SelftestCommand {
@@ -54,8 +54,8 @@ fn selftest(command: &SelftestCommand, terminal: &Terminal) -> Result<Exit, CliE
         Err(Interrupted(signal)) => return Ok(Exit::Signal(signal)),
     };
     terminal.print(&match command.format {
-        Format::Text => report::text(&floor),
-        Format::Json => report::json(&floor),
+        FiguresFormat::Text => report::text(&floor),
+        FiguresFormat::Json => report::json(&floor),
     })?;
     if !bench.disturbed.is_empty() {
         terminal.notice(format_args!(

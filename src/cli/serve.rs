@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::args::ServeArgs;
 use super::error::{CliError, parse, read, read_count, read_if_given, read_seed};
 use super::exit::Exit;
-use super::output::Format;
+use super::output::FiguresFormat;
 use super::run::{allowed_cpus, cpus_of};
 use super::terminal::Terminal;
 use crate::clock::{self, Clock as _, KernelClock};
@@ -28,7 +28,7 @@ pub(super) struct ServeCommand {
     /// The process that started it for itself, and whose end is its end.
     pub parent: Option<u32>,
     /// Form of the figures at the end.
-    pub format: Format,
+    pub format: FiguresFormat,
 }
 
 /// Most bytes of an answer: it is held in memory whole.
@@ -142,8 +142,8 @@ fn serve(command: &ServeCommand, terminal: &Terminal) -> Result<Exit, CliError> 
     let served = serving.stop().map_err(|e| CliError::CannotRun(e.to_string()))?;
     let resources = resources(&before, clock.now().since(began));
     terminal.print(&match command.format {
-        Format::Text => report::text(&served, &resources),
-        Format::Json => report::json(&served, &resources),
+        FiguresFormat::Json => report::json(&served, &resources),
+        FiguresFormat::Text => report::text(&served, &resources),
     })?;
     Ok(exit)
 }

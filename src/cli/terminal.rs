@@ -1,11 +1,12 @@
 //! The only place that prints: results to stdout, everything else to stderr.
 
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _};
 
 use super::error::CliError;
 use super::exit::Exit;
 use crate::plan::Plan;
+use crate::report::ExportError;
 use crate::report::live::Screen;
 use crate::sys::terminal;
 use crate::unit::Nanos;
@@ -46,11 +47,26 @@ impl Terminal {
     /// stdout does not take it.
     pub(super) fn print(&self, text: &str) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(CliError::CannotRun(format!("stdout: {error}: send it somewhere with room")))
-            }
-            _ => Ok(()),
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).or_else(lost)
+    }
+
+    /// A result that is too long to be held, as `write` makes it. As [`Terminal::print`].
+    ///
+    /// # Errors
+    /// It cannot be made, or stdout does not take it.
+    pub(super) fn stream(
+        &self,
+        write: impl FnOnce(&mut BufWriter<StdoutLock<'static>>) -> Result<(), ExportError>,
+    ) -> Result<(), CliError> {
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        let written = write(&mut out);
+        let flushed = written.and_then(|()| out.flush().map_err(ExportError::Out));
+        // What it could not write it is not to try again.
+        let _ = out.into_parts();
+        match flushed {
+            Err(ExportError::Log(error)) => Err(CliError::CannotRun(error.to_string())),
+            Err(ExportError::Out(error)) => lost(error),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -80,6 +96,14 @@ impl Terminal {
     fn complain(&self, what: impl fmt::Display) {
         // Where stderr is gone there is nobody left to tell.
         let _ = writeln!(io::stderr(), "onrush: {}", one_line(&what.to_string()));
+    }
+}
+
+/// What it means that stdout did not take something.
+fn lost(error: io::Error) -> Result<(), CliError> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(CliError::CannotRun(format!("stdout: {error}: send it somewhere with room"))),
     }
 }
 

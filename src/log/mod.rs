@@ -26,6 +26,6 @@ pub use error::{LogError, Refusal};
 pub use follow::{Follower, Following};
 pub use header::State;
 pub use keeper::{Keeper, create, disk_needed};
-pub use part::Part;
+pub use part::{Cursor, Part};
 pub use reader::Reader;
 pub use writer::Writer;

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::error::LogError;
-use super::header::{RECORD_BYTES, words_of};
+use super::header::{RECORD_BYTES, Span, words_of};
 use super::reader::Reader;
 use super::record::{Record, entry};
 use crate::evidence::{Entry, Hole};
 
 /// Bytes that are read at a time: they stay in a core's own cache until they are understood.
 const WINDOW_BYTES: usize = 256 << 10;
+/// Bytes that are read at a time where many parts are.
+const FEW_BYTES: usize = 16 << 10;
 
 /// Consecutive chunks of one shard.
 #[derive(Debug)]
@@ -86,23 +88,88 @@ impl Part<'_> {
         Ok(holes)
     }
 
-    /// Records in their order, through a window that is read again and again: what is mapped
-    /// would fault where the file shrinks meanwhile.
+    /// Its entries in their order, some at a time: for who reads several logs at once.
+    pub fn cursor(&self) -> Cursor<'_> {
+        let window = Window::new(self, FEW_BYTES);
+        Cursor { window, entries: Vec::new().into_iter() }
+    }
+
     #[inline]
     fn scan(&self, mut take: impl FnMut(&Record)) -> Result<(), LogError> {
-        let mut window = vec![0; WINDOW_BYTES];
-        for &number in &self.chunks {
-            let Some((_, mut left)) = self.reader.chunk_head(number)? else { break };
-            while left.bytes >= RECORD_BYTES as u64 {
-                let bytes = left.bytes.min(WINDOW_BYTES as u64);
-                let records = self.reader.read_published(&mut window[..bytes as usize], left.at)?;
-                records.iter().for_each(|record| take(&words_of(record)));
-                if records.len() < bytes as usize / RECORD_BYTES {
-                    break;
-                }
-                (left.at, left.bytes) = (left.at + bytes, left.bytes - bytes);
-            }
+        let mut window = Window::new(self, WINDOW_BYTES);
+        while let Some(records) = window.next()? {
+            records.iter().for_each(|record| take(&words_of(record)));
         }
         Ok(())
+    }
+}
+
+/// Entries of a part, one after the other.
+#[derive(Debug)]
+pub struct Cursor<'a> {
+    window: Window<'a>,
+    entries: std::vec::IntoIter<Entry>,
+}
+
+impl Cursor<'_> {
+    fn refill(&mut self) -> Result<bool, LogError> {
+        let epoch = self.window.part.reader.epoch();
+        let Some(records) = self.window.next()? else { return Ok(false) };
+        let entries = records.iter().filter_map(|record| entry(&words_of(record), epoch));
+        self.entries = entries.collect::<Vec<_>>().into_iter();
+        Ok(true)
+    }
+}
+
+impl Iterator for Cursor<'_> {
+    type Item = Result<Entry, LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.entries.next() {
+                return Some(Ok(entry));
+            }
+            match self.refill() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+/// A part read through a buffer of its own, again and again: what is mapped would fault where
+/// the file shrinks meanwhile.
+#[derive(Debug)]
+struct Window<'a> {
+    part: &'a Part<'a>,
+    /// Chunks that were begun.
+    begun: usize,
+    /// What is left of the last one.
+    left: Span,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Window<'a> {
+    fn new(part: &'a Part<'a>, bytes: usize) -> Self {
+        Self { part, begun: 0, left: Span::default(), buffer: vec![0; bytes] }
+    }
+
+    /// The records that come next; `None` behind the last.
+    fn next(&mut self) -> Result<Option<&[[u8; RECORD_BYTES]]>, LogError> {
+        while self.left.bytes < RECORD_BYTES as u64 {
+            let Some(&number) = self.part.chunks.get(self.begun) else { return Ok(None) };
+            self.begun += 1;
+            self.left =
+                self.part.reader.chunk_head(number)?.map(|(_, span)| span).unwrap_or_default();
+        }
+        let Span { at, bytes } = self.left;
+        let bytes = bytes.min(self.buffer.len() as u64);
+        let records = self.part.reader.read_published(&mut self.buffer[..bytes as usize], at)?;
+        let is_full = records.len() == bytes as usize / RECORD_BYTES;
+        // What is not published ends its chunk.
+        let left = if is_full { self.left.bytes - bytes } else { 0 };
+        self.left = Span { at: at + bytes, bytes: left };
+        Ok(Some(records))
     }
 }

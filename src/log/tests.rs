@@ -145,6 +145,8 @@ fn parts_hold_every_entry_in_its_order() {
                 assert_eq!(part.is_first(), i == 0);
                 assert_eq!(part.each(|entry| entries.push(*entry)).unwrap(), 0);
                 assert_eq!(part.holes().unwrap(), []);
+                let slowly = part.cursor().collect::<Result<Vec<_>, _>>().unwrap();
+                assert!(entries.ends_with(&slowly));
             }
             let requests = requests_of(&reader, shard).into_iter().map(Entry::Request);
             assert_eq!(entries, requests.collect::<Vec<_>>());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::evidence::{Outcome, Phase, Request, Step};
+use crate::evidence::{Hole, Outcome, Phase, Request, Step};
 use crate::unit::{Instant, Nanos, ParseError};
 
 /// What a report counts instead of the whole measure phase. Whatever is left at its default
@@ -39,7 +39,7 @@ impl Cut {
     /// The request as it counts: in the measure phase where it is in the cut, out of it where it
     /// is not. So a session counts where its first request does, as for the phases themselves.
     #[inline]
-    pub fn of(&self, request: &Request, measure_at: Instant) -> Request {
+    pub fn of_request(&self, request: &Request, measure_at: Instant) -> Request {
         if self.keeps(request, measure_at) {
             Request { phase: Phase::Measure, ..*request }
         } else {
@@ -47,17 +47,28 @@ impl Cut {
         }
     }
 
-    fn keeps(&self, request: &Request, measure_at: Instant) -> bool {
-        let at = request.intended_at;
+    /// The hole as it counts: by the time of its begin.
+    pub fn of_hole(&self, hole: &Hole, measure_at: Instant) -> Hole {
+        let is_in = self.covers(hole.from, hole.phase, measure_at);
+        Hole { phase: if is_in { Phase::Measure } else { Phase::Drain }, ..*hole }
+    }
+
+    /// Whether it counts this request, of whatever shard.
+    #[inline]
+    pub fn keeps(&self, request: &Request, measure_at: Instant) -> bool {
+        self.covers(request.intended_at, request.phase, measure_at)
+            && (self.outcomes.is_empty() || self.outcomes.contains(&request.outcome))
+            && (self.statuses.is_empty() || self.statuses.contains(request.status.into()))
+    }
+
+    fn covers(&self, at: Instant, phase: Phase, measure_at: Instant) -> bool {
         let of_phase = match &self.phases[..] {
-            [] => request.phase == Phase::Measure,
-            phases => phases.contains(&request.phase),
+            [] => phase == Phase::Measure,
+            phases => phases.contains(&phase),
         };
         of_phase
             && self.from.is_none_or(|from| at >= measure_at + from)
             && self.to.is_none_or(|to| at < measure_at + to)
-            && (self.outcomes.is_empty() || self.outcomes.contains(&request.outcome))
-            && (self.statuses.is_empty() || self.statuses.contains(request.status.into()))
     }
 
     /// How much of a measure phase of length `measured` it covers; `None` where it counts other
@@ -168,7 +179,8 @@ mod tests {
             _ => request(k),
         });
         let measure_at = request(0).intended_at;
-        let kept = ten.filter(|request| cut.of(request, measure_at).phase == Phase::Measure);
+        let kept =
+            ten.filter(|request| cut.of_request(request, measure_at).phase == Phase::Measure);
         assert_eq!(kept.map(|request| request.session).collect::<Vec<_>>(), keeps);
     }
 

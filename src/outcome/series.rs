@@ -1,9 +1,30 @@
 //! The times of requests and sessions, each kind in a recorder of its own.
 
 use crate::evidence::{Outcome, Phase, Request};
-use crate::record;
 use crate::stats::Recorder;
 use crate::unit::Instant;
+use crate::{record, words};
+
+words! {
+    /// The name of a series.
+    pub enum SeriesName:
+        "a series is response, service, wait, lag, connect, first_byte or session, like response" {
+        /// done - intended.
+        Response = "response",
+        /// done - sent.
+        Service = "service",
+        /// ready - intended.
+        Wait = "wait",
+        /// sent - ready.
+        Lag = "lag",
+        /// connected - sent.
+        Connect = "connect",
+        /// first byte - sent.
+        FirstByte = "first_byte",
+        /// The last request's done - the first one's intended.
+        Session = "session",
+    }
+}
 
 record! {
     /// The series of a shard, or of several merged. Never one number, never invented samples.
@@ -70,6 +91,19 @@ impl Series {
     pub fn record_session(&mut self, began: Instant, last: &Request) {
         if last.is_timed() {
             self.session.record(last.done_at.since(began));
+        }
+    }
+
+    /// The series of this name.
+    pub fn of(&self, name: SeriesName) -> &Recorder {
+        match name {
+            SeriesName::Response => &self.response,
+            SeriesName::Service => &self.service,
+            SeriesName::Wait => &self.wait,
+            SeriesName::Lag => &self.lag,
+            SeriesName::Connect => &self.connect,
+            SeriesName::FirstByte => &self.first_byte,
+            SeriesName::Session => &self.session,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Beside, Blame, Cut, Lost, Ours, Regime, Series, Steady, Timeline};
+use super::{Beside, Blame, Cut, Lost, Ours, Regime, Series, SeriesName, Steady, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
 use crate::plan::Plan;
 use crate::stats::{Blocks, Distribution};
@@ -120,6 +120,19 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// The series of this name.
+    pub fn of_series(&self, name: SeriesName) -> &Distribution {
+        match name {
+            SeriesName::Response => &self.response,
+            SeriesName::Service => &self.service,
+            SeriesName::Wait => &self.wait,
+            SeriesName::Lag => &self.lag,
+            SeriesName::Connect => &self.connect,
+            SeriesName::FirstByte => &self.first_byte,
+            SeriesName::Session => &self.session,
+        }
+    }
+
     /// The series so far, for paper.
     pub fn of(series: &Series) -> Self {
         Self {

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Asked, LogSource, json, load, text};
+use super::{Asked, LogSource, csv, fortio, hgrm, hlog, json, load, oha, text, timeseries, wrk};
 use crate::evidence::{Environment, Hole, Outcome, Phase, Request, Step, Tally};
+use crate::log::Reader;
 use crate::outcome::sample::{ORIGIN, Run, Shard, failed, request};
-use crate::outcome::{Builder, Cut, Figures, Summary, Trailer};
+use crate::outcome::{Builder, Cut, Figures, Gates, SeriesName, Summary, Trailer};
 use crate::plan::Plan;
 use crate::unit::{Instant, Nanos, Rate};
 
@@ -171,7 +172,11 @@ fn a_closed_loop_reports_as_it_did() {
 
 #[test]
 fn the_spectrum_and_the_colour_are_added_when_asked() {
-    let options = text::Options { colour: true, spectrum: true };
+    let options = text::Options {
+        colour: true,
+        spectrum: Some(SeriesName::Response),
+        ..text::Options::default()
+    };
     check("spectrum.txt", &text::write(&Run::steady().summary(), options));
 }
 
@@ -201,6 +206,66 @@ fn two_cuts_that_meet_hold_what_the_whole_does() {
     let sorted = |tally: &Tally| (tally.outcomes.clone(), tally.sessions_ok, tally.bytes_received);
     assert_eq!(sorted(&one.tally), sorted(&whole.tally));
     assert_eq!(one.measured + other.measured, whole.measured);
+}
+
+#[test]
+fn a_steady_run_reports_in_the_shapes_of_other_tools() {
+    let mut summary = stormy().summary();
+    summary.judge(&Gates::default());
+    check("stormy.hgrm", &hgrm::write(&summary, SeriesName::Service));
+    check("stormy.fortio.json", &fortio::write(&summary, SeriesName::Response));
+    check("stormy.oha.json", &oha::write(&summary, SeriesName::Response));
+    check("stormy.wrk", &wrk::write(&summary, SeriesName::Response));
+    check("stormy.timeseries.csv", &timeseries::csv(&summary));
+}
+
+/// The log of a run on two shards, as the first release wrote it.
+fn first_log() -> Reader {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/runs/v1.data");
+    Reader::open(&path).unwrap()
+}
+
+#[test]
+fn a_log_of_version_1_exports_as_it_did() {
+    let (log, cut) = (first_log(), Cut::default());
+    let named = |out: Vec<u8>| {
+        let whole = String::from_utf8(out).unwrap();
+        whole.replace(&log.path().display().to_string(), "v1.data")
+    };
+    let mut out = Vec::new();
+    csv::write(std::slice::from_ref(&log), &cut, &mut out).unwrap();
+    check("v1.csv", &named(out));
+    let options =
+        hlog::Options { interval: Nanos::from_millis(20), series: hlog::series_of(log.plan()) };
+    let mut out = Vec::new();
+    hlog::write(std::slice::from_ref(&log), &cut, &options, &mut out).unwrap();
+    check("v1.hlog", &named(out));
+}
+
+#[test]
+fn the_rows_of_an_export_are_in_the_order_of_their_ends_and_within_the_cut() {
+    let log = first_log();
+    let rows = |cut: &Cut| {
+        let mut out = Vec::new();
+        csv::write(std::slice::from_ref(&log), cut, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let rows = text.lines().skip(1).map(|row| row.split(',').map(String::from).collect());
+        rows.collect::<Vec<Vec<String>>>()
+    };
+    let column = |name| csv::COLUMNS.iter().position(|column| *column == name).unwrap();
+    let ends = |row: &Vec<String>| {
+        let of = |name| row[column(name)].parse::<i64>().unwrap();
+        of("intended_ns") + of("response_ns")
+    };
+    let whole = rows(&Cut::default());
+    assert_eq!(whole.len(), 120);
+    assert!(whole.is_sorted_by_key(ends));
+    let cut = Cut { shards: "1".parse().unwrap(), from: Some(Nanos::ZERO), ..Cut::default() };
+    let part = rows(&cut);
+    assert_eq!(part.len(), 40);
+    assert!(
+        part.iter().all(|row| row[column("shard")] == "1" && row[column("phase")] == "measure")
+    );
 }
 
 #[test]
@@ -238,7 +303,7 @@ impl LogSource for Run {
     fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Infallible> {
         let cut_of = |request: &Request| match cut.is_whole() {
             true => *request,
-            false => cut.of(request, ORIGIN),
+            false => cut.of_request(request, ORIGIN),
         };
         for (index, shard) in (0..).zip(&self.shards).filter(|(i, _)| cut.keeps_shard(*i)) {
             shard.holes.iter().for_each(|hole| builder.hole(index, hole));

@@ -6,7 +6,7 @@ mod evidence;
 use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
-use super::{errors, floor, times};
+use super::{errors, floor, times, timeseries};
 use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::Plan;
@@ -19,6 +19,13 @@ const SCHEMA_VERSION: u32 = 1;
 /// Writes the report, a line break at its end.
 pub fn write(summary: &Summary) -> String {
     format!("{:#}\n", object(summary))
+}
+
+/// The same, with a row for each interval of time.
+pub fn with_timeseries(summary: &Summary) -> String {
+    let mut object = object(summary);
+    object["timeseries"] = timeseries::json(summary);
+    format!("{object:#}\n")
 }
 
 fn object(summary: &Summary) -> Value {

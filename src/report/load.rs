@@ -178,8 +178,8 @@ fn count(
             Entry::Hole(hole) => recount.hole(hole),
         })?,
         Some((cut, measure_at)) => part.each(|entry| match entry {
-            Entry::Request(request) => recount.add(&cut.of(request, measure_at)),
-            Entry::Hole(hole) => recount.hole(hole),
+            Entry::Request(request) => recount.add(&cut.of_request(request, measure_at)),
+            Entry::Hole(hole) => recount.hole(&cut.of_hole(hole, measure_at)),
         })?,
     };
     Ok(recount)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::stats::Distribution;
+use crate::stats::{BUCKETS, Distribution, SUB_BUCKETS};
 
 /// Every step of the spectrum, values in ms.
 pub(super) fn write(distribution: &Distribution) -> String {
@@ -27,5 +27,6 @@ pub(super) fn write(distribution: &Distribution) -> String {
     let count = distribution.count();
     let _ = writeln!(out, "#[Mean    = {mean:12.6}, StdDeviation   = {stddev:12.6}]");
     let _ = writeln!(out, "#[Max     = {max:12.6}, Total count    = {count:12}]");
+    let _ = writeln!(out, "#[Buckets = {BUCKETS:12}, SubBuckets     = {SUB_BUCKETS:12}]");
     out
 }

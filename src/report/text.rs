@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use super::figures::{
     PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
 };
-use super::{aperf, errors, findings, floor, spectrum, times};
+use super::{aperf, errors, findings, floor, spectrum, times, timeseries};
 use crate::evidence::{Outcome, ShardEvidence};
-use crate::outcome::{Cut, Kind, Summary};
+use crate::outcome::{Cut, Kind, SeriesName, Summary};
 use crate::plan::{Idle, LogMode, OnCap, Plan};
 use crate::unit::{Nanos, Rate};
 
@@ -20,8 +20,10 @@ const WORTH_A_WORD: f64 = 0.1;
 pub struct Options {
     /// Colour the verdict.
     pub colour: bool,
-    /// Add the whole spectrum of the response.
-    pub spectrum: bool,
+    /// Add the whole spectrum of this series.
+    pub spectrum: Option<SeriesName>,
+    /// Add a row for each interval of time.
+    pub timeseries: bool,
 }
 
 /// Writes the report.
@@ -38,9 +40,12 @@ pub fn write(summary: &Summary, options: Options) -> String {
         shards(summary),
         files(summary),
     ];
-    if options.spectrum {
-        let whole = spectrum::write(&summary.figures.response);
-        parts.push(format!("Response (ms)\n{whole}"));
+    if options.timeseries {
+        parts.push(timeseries::text(summary));
+    }
+    if let Some(series) = options.spectrum {
+        let whole = spectrum::write(summary.figures.of_series(series));
+        parts.push(format!("Spectrum of {series} (ms)\n{whole}"));
     }
     parts.push(closing(summary));
     parts.retain(|part| !part.is_empty());
@@ -335,7 +340,7 @@ fn files(summary: &Summary) -> String {
 }
 
 /// The lines that scrapers of wrk look for.
-fn closing(summary: &Summary) -> String {
+pub(super) fn closing(summary: &Summary) -> String {
     let rates = &summary.rates;
     let requests = rates.requests_per_s.unwrap_or(0.0);
     let bytes = binary(rates.bytes_received_per_s.unwrap_or(0.0));

@@ -137,6 +137,12 @@ impl Distribution {
         ticks
     }
 
+    /// Every bucket that has samples, rising: its value as in [`Distribution::quantile`], and the
+    /// samples in it and below.
+    pub fn steps(&self) -> impl Iterator<Item = (Nanos, u64)> {
+        self.buckets.iter().map(|&bucket| (self.shown(bucket), bucket.up_to))
+    }
+
     fn at_rank(&self, rank: u64) -> Option<Bucket> {
         let index = self.buckets.partition_point(|bucket| bucket.up_to < rank);
         self.buckets.get(index).copied()

@@ -7,10 +7,12 @@ mod blocks;
 mod coarse;
 mod course;
 mod distribution;
+mod interval_log;
 mod recorder;
 
 pub use blocks::{Blocks, Bounds, Unbounded};
 pub use coarse::Coarse;
 pub use course::{Settled, settled, trend};
 pub use distribution::{Distribution, SAMPLES_BEYOND_MIN, Tick};
-pub use recorder::Recorder;
+pub use interval_log::{IntervalLog, Intervals};
+pub use recorder::{BUCKETS, Recorder, SUB_BUCKETS};

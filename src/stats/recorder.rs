@@ -16,13 +16,18 @@ const LONGEST: Nanos = Nanos::from_secs(3600);
 /// Significant digits of a bucket: its width is at most a thousandth of its value.
 const DIGITS: u8 = 3;
 
+/// Octaves of a recorder from the first, in which every value has a bucket.
+pub const BUCKETS: u32 = 32;
+/// Buckets of its first octave; the others have half as many.
+pub const SUB_BUCKETS: u32 = 1 << 11;
+
 /// Counts lengths of time, 0 to 1 hour in buckets of three significant digits.
 ///
 /// Its memory (some 280 kB) is in place from the start. Recorders merge without loss, in any
 /// order.
 #[derive(Clone)]
 pub struct Recorder {
-    buckets: Histogram<u64>,
+    pub(super) buckets: Histogram<u64>,
     min: u64,
     max: u64,
     sum: u128,
@@ -179,6 +184,14 @@ mod tests {
         let frozen = recorded(&[5, LONGEST.0, LONGEST.0 + 1, u64::MAX]).freeze();
         assert_eq!((frozen.count(), frozen.saturated()), (4, 2));
         assert_eq!(frozen.max(), Some(Nanos(u64::MAX)));
+    }
+
+    #[test]
+    fn the_buckets_are_as_many_as_said() {
+        let buckets = Recorder::new().buckets;
+        assert_eq!(u32::from(buckets.buckets()), BUCKETS);
+        let halves = buckets.distinct_values() as u32;
+        assert_eq!(halves, (BUCKETS + 1) * SUB_BUCKETS / 2);
     }
 
     #[test]

@@ -209,11 +209,10 @@ pub(in crate::cli) fn show(
             Err(broken) => terminal.notice(broken),
         }
     }
-    let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
     // Both, whichever of them fails.
-    let printed = terminal.print(&output.format.write(&summary, options));
+    let printed = output.print(&summary, logs, &asked.cut, terminal);
     if let Some(json) = json {
-        json.write(&report::json::write(&summary))?;
+        json.write(&output.json_of(&summary))?;
     }
     printed?;
     let invalid = summary.verdict == Verdict::Invalid;
