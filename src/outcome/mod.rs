@@ -8,6 +8,7 @@ mod builder;
 mod checks;
 mod gate;
 mod merge;
+pub mod pictures;
 mod recount;
 mod regime;
 mod series;
