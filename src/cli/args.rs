@@ -228,6 +228,52 @@ impl ReportArgs {
 }
 
 #[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// Draws a log, or several over each other: scripts for gnuplot with their data, and the images
+/// where gnuplot is installed. One log gives percentiles, distribution, heat-map, lifetimes and
+/// lag; several give compare.
+#[argh(
+    name = "plot",
+    subcommand,
+    example = "onrush plot",
+    example = "onrush plot --only lifetimes --from 4.8s --to 5.5s -o stall monday.data",
+    example = "onrush plot --image png monday.data tuesday.data"
+)]
+pub(super) struct PlotArgs {
+    /// the folder for all files (default onrush.plots)
+    #[argh(option, short = 'o', arg_name = "DIR")]
+    pub out: Option<String>,
+
+    /// these pictures, like percentiles,heat-map (all that the logs give)
+    #[argh(option, arg_name = "NAME,...")]
+    pub only: Option<String>,
+
+    /// the time axis begins here, from the start of the measure phase (its start; for lifetimes
+    /// what is around the longest response)
+    #[argh(option, arg_name = "T")]
+    pub from: Option<String>,
+
+    /// the time axis ends here (the end of the measure phase)
+    #[argh(option, arg_name = "T")]
+    pub to: Option<String>,
+
+    /// the images: svg, png, pdf or none (default svg)
+    #[argh(option, arg_name = "FORMAT")]
+    pub image: Option<String>,
+
+    /// no notices
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// what runs wrote (onrush.data)
+    #[argh(positional, arg_name = "LOG")]
+    pub logs: Vec<String>,
+}
+
+impl PlotArgs {
+    pub(super) const GROUPS: &[Group] = &[("Pictures", "--out")];
+}
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
 /// A built-in target: http or echo. Runs until a signal or --duration, then prints its figures.
 #[argh(
     name = "serve",

@@ -58,7 +58,7 @@ impl fmt::Display for CliError {
         match self {
             Self::NoCommand => write!(
                 f,
-                "no command: run, report, serve, clocks or doctor, like \
+                "no command: run, report, plot, serve, clocks or doctor, like \
                  onrush run -R 1k http://127.0.0.1:8080/, or onrush --help"
             ),
             Self::UnknownCommand { typed, nearest: Some(nearest) } => {
@@ -66,8 +66,8 @@ impl fmt::Display for CliError {
             }
             Self::UnknownCommand { typed, nearest: None } => write!(
                 f,
-                "no command '{typed}': the commands are run, report, serve, clocks and doctor, \
-                 like onrush run {}",
+                "no command '{typed}': the commands are run, report, plot, serve, clocks and \
+                 doctor, like onrush run {}",
                 if typed.contains("://") || typed.starts_with('-') {
                     typed
                 } else {

@@ -11,6 +11,7 @@ mod exit;
 mod help;
 mod normal;
 mod output;
+mod plot;
 mod report;
 mod run;
 mod serve;
@@ -20,10 +21,11 @@ use std::ffi::OsString;
 
 use argh::{ArgsInfo, CommandInfoWithArgs, FromArgs};
 
-use args::{ClocksArgs, DoctorArgs, Group, ReportArgs, RunArgs, ServeArgs};
+use args::{ClocksArgs, DoctorArgs, Group, PlotArgs, ReportArgs, RunArgs, ServeArgs};
 use doctor::DoctorCommand;
 use error::CliError;
 use normal::Line;
+use plot::PlotCommand;
 use report::ReportCommand;
 use run::RunCommand;
 use serve::ServeCommand;
@@ -52,6 +54,9 @@ fn perform(typed: impl Iterator<Item = OsString>, terminal: &Terminal) -> Result
         "report" => prepare(rest, ReportArgs::GROUPS, terminal, |args: &ReportArgs| {
             let command = ReportCommand::new(args)?;
             Ok(report::execute(&command, &terminal.quiet_if(args.quiet)))
+        }),
+        "plot" => prepare(rest, PlotArgs::GROUPS, terminal, |args: &PlotArgs| {
+            Ok(plot::execute(&PlotCommand::new(args)?, &terminal.quiet_if(args.quiet)))
         }),
         "serve" => prepare(rest, ServeArgs::GROUPS, terminal, |args: &ServeArgs| {
             Ok(serve::execute(&ServeCommand::new(args)?, terminal))
@@ -87,10 +92,11 @@ fn with_run(
 const VERSION: &str = concat!("onrush ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// The commands in reading order.
-fn commands() -> [CommandInfoWithArgs; 5] {
+fn commands() -> [CommandInfoWithArgs; 6] {
     [
         RunArgs::get_args_info(),
         ReportArgs::get_args_info(),
+        PlotArgs::get_args_info(),
         ServeArgs::get_args_info(),
         ClocksArgs::get_args_info(),
         DoctorArgs::get_args_info(),

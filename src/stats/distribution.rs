@@ -124,6 +124,12 @@ impl Distribution {
         ticks
     }
 
+    /// Each value that was seen, in rising order, to three digits, rounded up, with the count of
+    /// samples at or below it.
+    pub fn cumulative(&self) -> impl Iterator<Item = (Nanos, u64)> {
+        self.buckets.iter().map(|&bucket| (self.shown(bucket), bucket.up_to))
+    }
+
     fn at_rank(&self, rank: u64) -> Option<Bucket> {
         let index = self.buckets.partition_point(|bucket| bucket.up_to < rank);
         self.buckets.get(index).copied()

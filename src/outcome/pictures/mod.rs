@@ -2,10 +2,14 @@
 //! memory does not grow with the log.
 
 mod axis;
+mod caption;
+mod curve;
 mod grid;
 mod lifetimes;
 
 pub use axis::{Axis, Tick};
+pub use caption::{caption, load};
+pub use curve::{Curve, Share, shares, spread, support};
 pub use grid::{Cell, Grid};
 pub use lifetimes::{Life, Lifetimes, Stage, Stretch};
 

@@ -1,0 +1,13 @@
+eval percentile_axis
+eval length_axis
+set xlabel "percentile"
+set ylabel "time"
+set object 1 rectangle from unsupported, graph 0 to graph 1, graph 1 \
+    behind fillcolor rgb faint fillstyle solid noborder
+set label 90 "fewer than\n10 samples\nbeyond" at unsupported, graph 0.97 offset 0.6, 0 \
+    tc rgb grey font ",11"
+
+plot data index "response" using 1:2 with lines lw 2.5 lc rgb blue, \
+     data index "service" using 1:2 with lines lw 2.5 lc rgb orange, \
+     data index "response, unsupported" using 1:2 with lines lw 1.2 dt 2 lc rgb blue, \
+     data index "service, unsupported" using 1:2 with lines lw 1.2 dt 2 lc rgb orange
