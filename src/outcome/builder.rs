@@ -2,28 +2,50 @@
 
 use super::recount::Recount;
 use super::summary::{Clues, Figures, Rates, ShardSummary, Summary};
-use super::{Regime, Series, Trailer, Verdict};
+use super::{Blame, Regime, Series, Timeline, Trailer, Verdict};
 use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
 use crate::plan::{LogMode, Plan};
 use crate::stats::Recorder;
 use crate::unit::{Instant, Nanos, Rate};
 
-/// Builds a [`Summary`] from what a log holds, in any order of the shards' records; those of one
+/// Builds a [`Summary`] from what a log holds, in any order of the shards' entries; those of one
 /// shard come in the order of its log.
+///
+/// Parts of a log may be read side by side, each into a builder of its own ([`Builder::part`]),
+/// and put together by [`Builder::append`]: the summary is the same to the bit, however the log
+/// was split. All that a builder holds is a sum, but for two things that reach across a border.
+/// A request looks back at the holes of its shard: [`Builder::remember`] tells a part those that
+/// lie before it. A session of several requests may begin in one part and end in the next: a part
+/// keeps such ends for the part before it, which knows the beginning.
 #[derive(Debug)]
 pub struct Builder {
     plan: Plan,
     environment: Environment,
     began_unix_ns: Option<u64>,
+    origin: Instant,
     trailer: Option<Trailer>,
     shards: Vec<Recount>,
-    holes: u64,
+    timeline: Timeline,
 }
 
 impl Builder {
     /// Nothing but what was asked and where.
     pub fn new(plan: Plan, environment: Environment) -> Self {
-        Self { plan, environment, began_unix_ns: None, trailer: None, shards: Vec::new(), holes: 0 }
+        Self {
+            plan,
+            environment,
+            began_unix_ns: None,
+            origin: Instant::ZERO,
+            trailer: None,
+            shards: Vec::new(),
+            timeline: Timeline::default(),
+        }
+    }
+
+    /// An empty builder for a part of the same log.
+    pub fn part(&self) -> Self {
+        let empty = Self::new(self.plan.clone(), self.environment.clone());
+        Self { origin: self.origin, ..empty }
     }
 
     /// Wall time at the start of the measure phase, in ns since 1970.
@@ -31,22 +53,55 @@ impl Builder {
         self.began_unix_ns = Some(unix_ns);
     }
 
+    /// Start of the measure phase on the run's clock; has to be told before the first request.
+    pub fn origin(&mut self, measure_at: Instant) {
+        self.origin = measure_at;
+    }
+
     /// Takes a record of `shard`. One of a shard that the plan does not have is passed over: the
     /// counters will differ from the records then, and a check says so.
     pub fn request(&mut self, shard: u32, request: &Request) {
+        let origin = self.origin;
+        if let Some(recount) = self.shard(shard) {
+            recount.add(request);
+            self.timeline.record(origin, request);
+        }
+    }
+
+    /// Takes a hole of `shard`. It comes before every request of that shard that ended after it.
+    pub fn hole(&mut self, shard: u32, hole: &Hole) {
+        if let Some(recount) = self.shard(shard) {
+            recount.add_hole(hole);
+        }
+    }
+
+    /// Tells of a hole of `shard` that the log holds before the part that is read here. All of
+    /// them, in their order, before the part's own entries of that shard.
+    pub fn remember(&mut self, shard: u32, hole: &Hole) {
+        if let Some(recount) = self.shard(shard) {
+            recount.remember(hole);
+        }
+    }
+
+    /// Adds what was read from the part of the log that follows this one, shard by shard.
+    pub fn append(&mut self, next: Self) {
+        for (index, recount) in (0..).zip(next.shards) {
+            if let Some(mine) = self.shard(index) {
+                mine.append(recount);
+            }
+        }
+        self.timeline.merge(&next.timeline, Nanos::ZERO);
+    }
+
+    fn shard(&mut self, shard: u32) -> Option<&mut Recount> {
         if shard >= self.plan.shards {
-            return;
+            return None;
         }
         let index = shard as usize;
         if index >= self.shards.len() {
             self.shards.resize_with(index + 1, Recount::new);
         }
-        self.shards[index].add(request);
-    }
-
-    /// Takes a hole of `shard`. It comes before every request of that shard that ended after it.
-    pub fn hole(&mut self, shard: u32, _hole: &Hole) {
-        self.holes += u64::from(shard < self.plan.shards);
+        self.shards.get_mut(index)
     }
 
     /// Takes what the run left at its end. Without it the run was killed: the counters are those
@@ -56,7 +111,8 @@ impl Builder {
     }
 
     /// Adds up, judges, and gives the summary.
-    pub fn finish(self) -> Summary {
+    pub fn finish(mut self) -> Summary {
+        self.shards.iter_mut().for_each(Recount::close);
         let (evidence, kept) = match self.trailer {
             Some(Trailer { evidence, series }) => (Some(evidence), series),
             None => (None, Vec::new()),
@@ -78,6 +134,8 @@ impl Builder {
             .chain(times.span)
             .fold(measured, Ord::max);
         let records = self.shards.iter().map(|shard| shard.records).sum();
+        let mut blame = Blame::default();
+        self.shards.iter().for_each(|shard| blame.merge(&shard.blame));
         let shards = by_shard(self.shards, kept, evidence.as_ref());
         let mut tally = Tally::prepared();
         let mut series = Series::new();
@@ -100,7 +158,9 @@ impl Builder {
             span,
             tally,
             records,
-            holes: self.holes,
+            timeline: self.timeline,
+            ours: blame.freeze(),
+            blame,
             figures: Figures::of(&series),
             series,
             shards: shards.into_iter().map(|(shard, _)| shard).collect(),
@@ -135,6 +195,7 @@ fn by_shard(
                 evidence: seen,
                 response: series.response.freeze(),
                 lag: series.lag.freeze(),
+                lost: recount.lost,
             };
             (shard, series)
         })
@@ -178,10 +239,12 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::evidence::{Outcome, Phase, Step};
+    use crate::evidence::{Entry, Outcome, Phase, Step};
     use crate::outcome::State;
     use crate::outcome::sample::{Run, failed, request};
 
@@ -245,6 +308,75 @@ mod tests {
             prop_assert_eq!(&one.figures, &three.figures);
             prop_assert_eq!(&one.tally.outcomes, &three.tally.outcomes);
             prop_assert_eq!((one.span, one.rates), (three.span, three.rates));
+        }
+    }
+
+    /// Entries of two shards, four sessions at a time in each.
+    fn any_log() -> impl Strategy<Value = Vec<(u32, Entry)>> {
+        let request = (any_request(), 0..4u64, any::<bool>(), any::<bool>());
+        let hole = (0..5000u64, 1..3_000_000u64);
+        let entry = (0..2u32, request, prop::option::weighted(0.2, hole));
+        prop::collection::vec(entry, 0..120).prop_map(|entries| {
+            let mut open: HashMap<(u32, u64), (u64, u32)> = HashMap::new();
+            let logged = (0..).zip(entries).map(|(k, (shard, request, hole))| {
+                if let Some((at, nanos)) = hole {
+                    let (from, lost) = (request_at(at), Nanos(nanos / 2));
+                    let hole = Hole { from, to: from + Nanos(nanos), lost, phase: Phase::Measure };
+                    return (shard, Entry::Hole(hole));
+                }
+                let (request, lane, last, warms) = request;
+                let (session, number) = open.remove(&(shard, lane)).unwrap_or((k, 0));
+                if !last {
+                    open.insert((shard, lane), (session, number + 1));
+                }
+                let phase = if warms { Phase::Warmup } else { Phase::Measure };
+                let request = Request { session, request: number, last, phase, ..request };
+                (shard, Entry::Request(request))
+            });
+            logged.collect()
+        })
+    }
+
+    fn request_at(k: u64) -> Instant {
+        request(k).intended_at
+    }
+
+    fn feed(builder: &mut Builder, entries: &[(u32, Entry)]) {
+        for (shard, entry) in entries {
+            match entry {
+                Entry::Request(request) => builder.request(*shard, request),
+                Entry::Hole(hole) => builder.hole(*shard, hole),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn a_log_read_in_parts_gives_the_same_summary_to_the_bit(
+            entries in any_log(),
+            cuts in (0..120usize, 0..120usize),
+        ) {
+            let mut plan = Run::steady().plan;
+            plan.shards = 2;
+            let mut whole = Builder::new(plan, Environment::default());
+            whole.origin(request_at(0));
+            let mut parts = whole.part();
+            feed(&mut whole, &entries);
+            let low = cuts.0.min(cuts.1).min(entries.len());
+            let high = cuts.0.max(cuts.1).min(entries.len());
+            for (from, to) in [(0, low), (low, high), (high, entries.len())] {
+                let mut part = parts.part();
+                for (shard, entry) in &entries[..from] {
+                    if let Entry::Hole(hole) = entry {
+                        part.remember(*shard, hole);
+                    }
+                }
+                feed(&mut part, &entries[from..to]);
+                parts.append(part);
+            }
+            prop_assert_eq!(format!("{:?}", parts.finish()), format!("{:?}", whole.finish()));
         }
     }
 

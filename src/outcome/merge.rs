@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::summary::{Clues, Figures, Part, Rates, Summary};
-use super::{Check, Regime, Series, State, Verdict};
+use super::{Blame, Check, Regime, Series, State, Timeline, Verdict};
 use crate::evidence::{Calibration, Evidence, Tally, Watched};
 use crate::plan::Plan;
 use crate::unit::{Field, Nanos};
@@ -77,10 +77,11 @@ pub fn merge(mut parts: Vec<Part>, force: bool) -> Result<Summary, MergeError> {
 fn merged(parts: Vec<Part>) -> Summary {
     let all = || parts.iter().map(|part| &part.summary);
     let mut tally = Tally::prepared();
-    let mut series = Series::new();
+    let (mut series, mut blame) = (Series::new(), Blame::default());
     for summary in all() {
         tally.add(&summary.tally);
         series.merge(&summary.series);
+        blame.merge(&summary.blame);
     }
     let first = &parts[0].summary;
     let measured = across(all().map(|s| (s.began_unix_ns, s.measured)));
@@ -99,7 +100,9 @@ fn merged(parts: Vec<Part>) -> Summary {
         measured,
         span,
         records: all().map(|summary| summary.records).sum(),
-        holes: all().map(|summary| summary.holes).sum(),
+        timeline: side_by_side(all()),
+        ours: blame.freeze(),
+        blame,
         figures: Figures::of(&series),
         series,
         shards: all().flat_map(|summary| summary.shards.clone()).collect(),
@@ -112,6 +115,18 @@ fn merged(parts: Vec<Part>) -> Summary {
         clues: Clues::default(),
         parts,
     }
+}
+
+/// Timelines by the wall clock where every log says when it began, by their starts otherwise.
+fn side_by_side<'a>(all: impl Iterator<Item = &'a Summary> + Clone) -> Timeline {
+    let earliest = all.clone().map(|summary| summary.began_unix_ns).min().flatten();
+    let mut timeline = Timeline::default();
+    for summary in all {
+        let began = summary.began_unix_ns.zip(earliest);
+        let later = began.map_or(0, |(began, earliest)| began - earliest);
+        timeline.merge(&summary.timeline, Nanos(later));
+    }
+    timeline
 }
 
 /// Keys of the load in which two plans differ, with both values.

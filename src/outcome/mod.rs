@@ -4,6 +4,7 @@
 //! [`Summary`]: the one thing that every report is written from. The run itself reports by the
 //! same way, so that both show the same figures.
 
+mod blame;
 mod builder;
 mod checks;
 mod gate;
@@ -13,8 +14,10 @@ mod recount;
 mod regime;
 mod series;
 mod summary;
+mod timeline;
 mod trailer;
 
+pub use blame::{Blame, Lost, Ours};
 pub use builder::Builder;
 pub use checks::{Check, State, Verdict};
 pub use gate::{Gate, Gates, Judged, Metric, Relation};
@@ -22,6 +25,7 @@ pub use merge::{MergeError, merge};
 pub use regime::{Kind, Regime};
 pub use series::Series;
 pub use summary::{Figures, Part, Rates, ShardSummary, Summary};
+pub use timeline::{Interval, Level, Timeline};
 pub use trailer::Trailer;
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::Series;
-use crate::evidence::{Outcome, Phase, Request, Step, Tally};
+use super::blame::{Blame, Holes};
+use super::{Lost, Series};
+use crate::evidence::{Hole, Outcome, Phase, Request, Step, Tally};
 use crate::unit::{Instant, Nanos};
 
 /// Counts the records of one shard anew.
@@ -13,9 +14,15 @@ pub(super) struct Recount {
     pub(super) series: Series,
     /// Records, of whatever phase.
     pub(super) records: u64,
-    /// Sessions of several requests that have begun and not ended, with their intended start;
-    /// never more than are open at a time.
-    open: HashMap<u64, Instant>,
+    pub(super) blame: Blame,
+    /// Holes of the measure phase.
+    pub(super) lost: Lost,
+    holes: Holes,
+    /// Sessions of several requests that have begun and not ended, with their intended start
+    /// where it lies in the measure phase; never more than are open at a time.
+    open: HashMap<u64, Option<Instant>>,
+    /// Last requests of sessions that began before the first record here.
+    orphans: Vec<Request>,
     /// First intended time of the measure phase.
     pub(super) first_intended_at: Instant,
     /// Last time a session of the measure phase that did not have to wait was sent.
@@ -32,7 +39,11 @@ impl Recount {
             tally: Tally::prepared(),
             series: Series::new(),
             records: 0,
+            blame: Blame::default(),
+            lost: Lost::default(),
+            holes: Holes::default(),
             open: HashMap::new(),
+            orphans: Vec::new(),
             first_intended_at: Instant::NEVER,
             last_prompt_at: Instant::ZERO,
             last_done_at: Instant::ZERO,
@@ -43,6 +54,7 @@ impl Recount {
     pub(super) fn add(&mut self, request: &Request) {
         self.records += 1;
         self.series.record(request);
+        self.blame.record(request, self.holes.share_of(request));
         self.count_session(request);
         if request.phase == Phase::Measure {
             self.count_request(request);
@@ -65,31 +77,70 @@ impl Recount {
         }
     }
 
+    /// Takes a hole that the log holds next.
+    pub(super) fn add_hole(&mut self, hole: &Hole) {
+        self.holes.push(hole);
+        self.lost.add(hole);
+    }
+
+    /// Takes a hole from before the part of the log that is counted here.
+    pub(super) fn remember(&mut self, hole: &Hole) {
+        self.holes.push(hole);
+    }
+
+    /// Adds what follows in the log, as if it had been counted here.
+    pub(super) fn append(&mut self, next: Self) {
+        self.tally.add(&next.tally);
+        self.series.merge(&next.series);
+        self.blame.merge(&next.blame);
+        self.lost.merge(&next.lost);
+        self.records += next.records;
+        self.holes = next.holes;
+        for last in &next.orphans {
+            self.count_session(last);
+        }
+        self.open.extend(next.open);
+        self.first_intended_at = self.first_intended_at.min(next.first_intended_at);
+        self.last_prompt_at = self.last_prompt_at.max(next.last_prompt_at);
+        self.last_done_at = self.last_done_at.max(next.last_done_at);
+        self.last_ok_at = self.last_ok_at.max(next.last_ok_at);
+    }
+
     /// A session belongs to the phase of its first request, wherever its later ones fall.
     fn count_session(&mut self, request: &Request) {
-        let began = if request.request > 0 {
-            self.open.get(&request.session).copied()
+        if request.request > 0 {
+            if request.last {
+                match self.open.remove(&request.session) {
+                    Some(Some(began)) => self.end_session(began, request),
+                    Some(None) => {}
+                    None => self.orphans.push(*request),
+                }
+            }
         } else {
-            (request.phase == Phase::Measure).then_some(request.intended_at)
-        };
-        let Some(began) = began else { return };
-        if request.request == 0 {
-            self.count_arrival(request);
+            let is_counted = request.phase == Phase::Measure;
+            if is_counted {
+                self.count_arrival(request);
+            }
             if !request.last {
-                self.open.insert(request.session, began);
-            }
-        } else if request.last {
-            self.open.remove(&request.session);
-        }
-        if request.last {
-            self.series.record_session(began, request);
-            match request.outcome {
-                Outcome::Ok => self.tally.sessions_ok += 1,
-                _ if is_start(request) || request.request > 0 => self.tally.sessions_failed += 1,
-                _ => {}
+                self.open.insert(request.session, is_counted.then_some(request.intended_at));
+            } else if is_counted {
+                self.end_session(request.intended_at, request);
             }
         }
-        self.tally.sessions_in_flight = self.open.len() as u64;
+    }
+
+    /// Counts what is still open at the end of the log.
+    pub(super) fn close(&mut self) {
+        self.tally.sessions_in_flight = self.open.values().flatten().count() as u64;
+    }
+
+    fn end_session(&mut self, began: Instant, last: &Request) {
+        self.series.record_session(began, last);
+        match last.outcome {
+            Outcome::Ok => self.tally.sessions_ok += 1,
+            _ if is_start(last) || last.request > 0 => self.tally.sessions_failed += 1,
+            _ => {}
+        }
     }
 
     fn count_arrival(&mut self, first: &Request) {

@@ -2,7 +2,7 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Regime, Series};
+use super::{Blame, Lost, Ours, Regime, Series, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
 use crate::plan::Plan;
 use crate::stats::Distribution;
@@ -28,12 +28,16 @@ pub struct Summary {
     pub tally: Tally,
     /// Records in the log, of all phases.
     pub records: u64,
-    /// Holes in the logs, of whatever phase.
-    pub holes: u64,
     /// All shards' times, still mergeable.
     pub series: Series,
     /// All shards' times, for paper.
     pub figures: Figures,
+    /// All shards' requests in intervals of time; those that the log kept.
+    pub timeline: Timeline,
+    /// What was our own doing in the response of the requests that the log kept, still mergeable.
+    pub blame: Blame,
+    /// The same, for paper.
+    pub ours: Ours,
     /// The shards, in their order.
     pub shards: Vec<ShardSummary>,
     /// How the load met the target.
@@ -82,6 +86,8 @@ pub struct ShardSummary {
     pub response: Distribution,
     /// Its lag.
     pub lag: Distribution,
+    /// The holes of its measure phase that the log holds.
+    pub lost: Lost,
 }
 
 /// [`Series`], frozen.

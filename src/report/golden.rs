@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::{LogSource, json, load, text};
 use crate::evidence::{Entry, Environment, Outcome, Phase, Request, Step};
-use crate::outcome::sample::{Run, Shard, failed, request};
+use crate::outcome::sample::{ORIGIN, Run, Shard, failed, request};
 use crate::outcome::{Summary, Trailer};
 use crate::plan::Plan;
-use crate::unit::{Nanos, Rate};
+use crate::unit::{Instant, Nanos, Rate};
 
 #[track_caller]
 fn check(name: &str, written: &str) {
@@ -147,6 +147,10 @@ impl LogSource for Run {
         Some(self.began_unix_ns)
     }
 
+    fn measure_at(&self) -> Instant {
+        ORIGIN
+    }
+
     fn trailer(&self) -> Result<Option<Trailer>, Infallible> {
         let shards = self.shards.iter().map(|shard| shard.evidence.clone()).collect();
         let evidence = crate::evidence::Evidence { shards, ..self.evidence.clone() };
@@ -155,8 +159,9 @@ impl LogSource for Run {
 
     fn each(&self, take: &mut dyn FnMut(u32, &Entry)) -> Result<(), Infallible> {
         for (index, shard) in self.shards.iter().enumerate() {
+            let holes = shard.holes.iter().map(|hole| Entry::Hole(*hole));
             let requests = shard.requests.iter().map(|request| Entry::Request(*request));
-            requests.for_each(|entry| take(index as u32, &entry));
+            holes.chain(requests).for_each(|entry| take(index as u32, &entry));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::evidence::{Entry, Environment};
 use crate::log::{LogError, Reader, Refusal};
 use crate::outcome::{Builder, MergeError, Part, Summary, Trailer, merge};
 use crate::plan::Plan;
-use crate::unit::Field;
+use crate::unit::{Field, Instant};
 
 /// What a log offers to a report; the log's reader is one.
 pub trait LogSource {
@@ -23,6 +23,9 @@ pub trait LogSource {
 
     /// Wall time at the start of the measure phase, in ns since 1970, where the log says.
     fn began_unix_ns(&self) -> Option<u64>;
+
+    /// Start of the measure phase on the run's clock.
+    fn measure_at(&self) -> Instant;
 
     /// What the run left at its end; `None` where it was killed.
     ///
@@ -114,6 +117,10 @@ impl LogSource for Reader {
         (wall_ns > 0).then(|| wall_ns + Self::plan(self).warmup.0)
     }
 
+    fn measure_at(&self) -> Instant {
+        self.epoch() + Self::plan(self).warmup
+    }
+
     fn trailer(&self) -> Result<Option<Trailer>, LogError> {
         let refused =
             |why| LogError::Refused(self.path().to_owned(), Refusal::Text("trailer", why));
@@ -134,6 +141,7 @@ fn summary_of<L: LogSource>(log: &L) -> Result<Summary, L::Error> {
     if let Some(unix_ns) = log.began_unix_ns() {
         builder.began(unix_ns);
     }
+    builder.origin(log.measure_at());
     if let Some(trailer) = log.trailer()? {
         builder.trailer(trailer);
     }

@@ -88,6 +88,13 @@ impl Distribution {
         quantile.samples_beyond(self.count())
     }
 
+    /// Samples in the bucket of `value` and in those above.
+    pub fn count_from(&self, value: Nanos) -> u64 {
+        let below = self.buckets.partition_point(|bucket| bucket.highest < value.0);
+        let below = below.checked_sub(1).map_or(0, |last| self.buckets[last].up_to);
+        self.count() - below
+    }
+
     /// The value at `quantile` by nearest rank, to three digits, rounded up; `None` where fewer
     /// than [`SAMPLES_BEYOND_MIN`] samples lie beyond it.
     pub fn quantile(&self, quantile: Quantile) -> Option<Nanos> {
@@ -175,6 +182,14 @@ mod tests {
         assert_eq!(of(1..=999).nearest_rank(p("p99")), Some(Nanos(990)));
         assert_eq!(of(1..=19).quantile(p("p50")), None);
         assert_eq!(of(1..=20).quantile(p("p50")), Some(Nanos(10)));
+    }
+
+    #[test]
+    fn samples_are_counted_from_a_value_on() {
+        let hundred = of(1..=100);
+        let from = |nanos| hundred.count_from(Nanos(nanos));
+        assert_eq!([from(0), from(1), from(91), from(100), from(101)], [100, 100, 10, 1, 0]);
+        assert_eq!(of([]).count_from(Nanos(0)), 0);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! Both count into buckets of three significant digits from 1 ns to an hour; count, least, most,
 //! mean and deviation are exact, since integers beside the buckets add up in any order.
 
+mod coarse;
 mod distribution;
 mod recorder;
 
+pub use coarse::Coarse;
 pub use distribution::{Distribution, SAMPLES_BEYOND_MIN, Tick};
 pub use recorder::Recorder;
