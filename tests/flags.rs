@@ -170,7 +170,7 @@ fn a_wrong_line_of_serve_and_report_is_told_with_its_rule() {
     check("serve http --cpus 8191", 2, &["--cpus '8191': "]);
     check("report --format xml", 2, &["--format 'xml': ", "like json"]);
     check("report ''", 2, &["LOG '': ", "like onrush.data"]);
-    check("plot --only pie", 2, &["--only 'pie': a picture is percentiles, ", "like heat-map"]);
+    check("plot --only pie", 2, &["--only 'pie': a picture is percentiles, ", "like lag"]);
     check("plot --only compare a", 2, &["--only 'compare': ", "like onrush plot a.data b.data"]);
     check("plot --only lag a b", 2, &["--only 'lag': ", "like onrush plot --only lag a.data"]);
     check("plot --from 2s --to 1s", 2, &["--to '1s': it is later than --from, like "]);

@@ -229,8 +229,8 @@ impl ReportArgs {
 
 #[derive(FromArgs, ArgsInfo, Debug, Default)]
 /// Draws a log, or several over each other: scripts for gnuplot with their data, and the images
-/// where gnuplot is installed. One log gives percentiles, distribution, heat-map, lifetimes and
-/// lag; several give compare.
+/// where gnuplot is installed. One log gives percentiles, distribution, heat-map, timeline,
+/// lifetimes and lag; several give compare.
 #[argh(
     name = "plot",
     subcommand,

@@ -6,12 +6,12 @@ use super::Subject;
 use super::heat_map::holes;
 use super::script::{Data, Script};
 use crate::outcome::pictures::{Axis, caption, spread};
-use crate::unit::Nanos;
+use crate::unit::{Nanos, Quantile};
 
 pub(super) fn draw(log: &Subject<'_>) -> (String, String) {
     let pictures = log.pictures;
-    let lag = pictures.lag.series([0.5, 0.99, 1.0]);
-    let lags = lag.iter().flat_map(|(_, _, lags)| lags).copied();
+    let lag = pictures.lag.series([Quantile(500_000), Quantile(990_000)]);
+    let lags = lag.iter().flat_map(|&(_, _, [p50, p99], max)| [p50, p99, max]);
     let lengths = lags.clone().filter(|&lag| lag > Nanos::ZERO);
     let axis = Axis::log_lengths(
         lengths.clone().min().unwrap_or(Nanos(1)),
@@ -32,8 +32,9 @@ pub(super) fn draw(log: &Subject<'_>) -> (String, String) {
     script.axis("lag_axis", 'y', &axis);
     script.axis("hole_axis", 'y', &hole_axis);
     script.number("any_holes", u8::from(!pictures.holes.is_empty()));
-    if let Some((_, _, last)) = lag.last() {
-        let mut ends = last.map(|lag| axis.at(lag.0 as f64));
+    script.axis("time_axis_without_labels", 'x', &time.without_labels());
+    if let Some(&(_, _, [p50, p99], max)) = lag.last() {
+        let mut ends = [p50, p99, max].map(|lag| axis.at(lag.0 as f64));
         spread(&mut ends, 0.09);
         for ((name, colour), end) in
             [("p50", "blue"), ("p99", "orange"), ("max", "red")].into_iter().zip(ends)
@@ -44,7 +45,7 @@ pub(super) fn draw(log: &Subject<'_>) -> (String, String) {
 
     let mut data = Data::new();
     let columns = "from_ns to_ns p50_ns p99_ns max_ns";
-    data.block("lag", columns, lag, |out, (from, to, [p50, p99, max])| {
+    data.block("lag", columns, lag, |out, (from, to, [p50, p99], max)| {
         let [p50, p99, max] = [p50, p99, max].map(|lag| lag.0.max(1));
         write!(out, "{} {} {p50} {p99} {max}", from.0, to.0)
     });

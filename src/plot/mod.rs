@@ -8,6 +8,7 @@ mod lag;
 mod lifetimes;
 mod percentiles;
 mod script;
+mod timeline;
 
 use crate::outcome::Summary;
 use crate::outcome::pictures::Pictures;
@@ -16,7 +17,7 @@ use crate::words;
 words! {
     /// A picture.
     pub enum Picture:
-        "a picture is percentiles, distribution, heat-map, lifetimes, lag or compare, like heat-map"
+        "a picture is percentiles, distribution, heat-map, timeline, lifetimes, lag or compare, like lag"
     {
         /// Response and service over the percentile.
         Percentiles = "percentiles",
@@ -24,6 +25,8 @@ words! {
         Distribution = "distribution",
         /// Response over time, by how many.
         HeatMap = "heat-map",
+        /// Rates, requests under way and response, step by step.
+        Timeline = "timeline",
         /// Each session from its intended start to its end, around the worst moment.
         Lifetimes = "lifetimes",
         /// How late we were, and when we were not there.
@@ -85,6 +88,7 @@ pub fn draw(picture: Picture, logs: &[Subject<'_>]) -> Option<Drawing> {
         Picture::Percentiles => percentiles::draw(first),
         Picture::Distribution => distribution::draw(first),
         Picture::HeatMap => heat_map::draw(first),
+        Picture::Timeline => timeline::draw(first),
         Picture::Lifetimes => lifetimes::draw(first),
         Picture::Lag => lag::draw(first),
         Picture::Compare => compare::draw(logs),

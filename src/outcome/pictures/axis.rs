@@ -106,6 +106,13 @@ impl Axis {
         Self { is_log: false, low: first * step, high, ticks: ticks.collect(), unit }
     }
 
+    /// The same ticks without a word: for pictures above each other that share an axis.
+    pub fn without_labels(&self) -> Self {
+        let mut axis = self.clone();
+        axis.ticks.iter_mut().for_each(|tick| tick.label.clear());
+        axis
+    }
+
     /// Where `value` lies: 0 at the start, 1 at the end, never outside.
     pub fn at(&self, value: f64) -> f64 {
         let part = if self.is_log {

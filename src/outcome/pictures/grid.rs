@@ -1,8 +1,8 @@
 //! How a length of time was spread, interval by interval: what a heat map shows.
 
-use crate::unit::{Instant, Nanos};
-
 use super::axis::nice_step;
+use crate::stats::Coarse;
+use crate::unit::{Instant, Nanos, Quantile};
 
 /// Intervals of a grid, at most.
 const COLUMNS_MAX: u64 = 240;
@@ -10,12 +10,7 @@ const COLUMNS_MAX: u64 = 240;
 /// Rows to each doubling of the value: a row is at most 1/32 of its value high.
 const ROWS_PER_DOUBLING: u64 = 32;
 
-/// Doublings from 32 ns up that have rows of their own: to 18 minutes, as far as a log reaches.
-const DOUBLINGS: u64 = 35;
-
-const ROWS: usize = (ROWS_PER_DOUBLING * (DOUBLINGS + 1)) as usize;
-
-/// Samples counted by interval of time and by size. A megabyte, however many samples there are.
+/// Samples counted by interval of time and by size; memory does not grow with their number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grid {
     from: Nanos,
@@ -24,10 +19,9 @@ pub struct Grid {
 }
 
 /// One interval.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Column {
-    rows: Box<[u32]>,
-    count: u64,
+    counts: Coarse,
     max: Nanos,
 }
 
@@ -54,8 +48,7 @@ impl Grid {
         let width = nice_step(length.div_ceil(COLUMNS_MAX));
         let from = Nanos(from.0 - from.0 % width);
         let columns = to.0.saturating_sub(from.0).div_ceil(width).max(1);
-        let column = Column { rows: vec![0; ROWS].into(), count: 0, max: Nanos::ZERO };
-        Self { from, width: Nanos(width), columns: vec![column; columns as usize] }
+        Self { from, width: Nanos(width), columns: vec![Column::default(); columns as usize] }
     }
 
     /// Counts a sample of time `at` from the start of the measure phase; passes over it where the
@@ -63,9 +56,7 @@ impl Grid {
     pub fn record(&mut self, at: Nanos, sample: Nanos) {
         let Some(since) = at.0.checked_sub(self.from.0) else { return };
         let Some(column) = self.columns.get_mut((since / self.width.0) as usize) else { return };
-        let cell = &mut column.rows[row(sample)];
-        *cell = cell.saturating_add(1);
-        column.count += 1;
+        column.counts.record(sample);
         column.max = column.max.max(sample);
     }
 
@@ -77,38 +68,40 @@ impl Grid {
     /// What is in the grid, in order of time and size, of rows so high that there are at most
     /// `rows` to the whole of it, empty cells left out.
     pub fn cells(&self, rows: usize) -> Vec<Cell> {
-        let used = |column: &Column| {
-            let first = column.rows.iter().position(|&count| count > 0)?;
-            Some((first, column.rows.iter().rposition(|&count| count > 0)?))
-        };
-        let spans = self.columns.iter().filter_map(used);
-        let (first, last) =
-            spans.fold((ROWS, 0), |(low, high), (first, last)| (low.min(first), high.max(last)));
+        let used = || self.columns.iter().flat_map(|column| column.counts.buckets());
+        let (first, last) = used().fold((usize::MAX, 0), |(first, last), (highest, _)| {
+            (first.min(row(highest)), last.max(row(highest)))
+        });
         // A power of two, so that a doubling is a whole number of cells.
         let height = (last + 1).saturating_sub(first).div_ceil(rows.max(1)).next_power_of_two();
-        let mut cells = Vec::new();
+        let mut cells: Vec<Cell> = Vec::new();
         for (index, column) in self.columns.iter().enumerate() {
             let (from, to) = self.interval(index);
-            for (number, rows) in column.rows.chunks(height).enumerate() {
-                let count: u64 = rows.iter().copied().map(u64::from).sum();
-                if count > 0 {
-                    let low = low_of(number * height);
-                    let high = low_of(number * height + rows.len());
-                    cells.push(Cell { from, to, low, high, count });
+            for (highest, count) in column.counts.buckets() {
+                let number = row(highest) / height * height;
+                let (low, high) = (low_of(number), low_of(number + height));
+                match cells.last_mut().filter(|cell| (cell.from, cell.low) == (from, low)) {
+                    Some(cell) => cell.count += count,
+                    None => cells.push(Cell { from, to, low, high, count }),
                 }
             }
         }
         cells
     }
 
-    /// Of each interval its start, its end, and the sizes at `quantiles` (0 to 1, nearest rank,
-    /// rounded up by at most 1/32) and the largest, exactly; intervals without samples left out.
-    pub fn series<const N: usize>(&self, quantiles: [f64; N]) -> Vec<(Nanos, Nanos, [Nanos; N])> {
-        let filled = self.columns.iter().enumerate().filter(|(_, column)| column.count > 0);
-        filled
+    /// Of each interval its start, its end, and the sizes at `quantiles` (nearest rank, to two
+    /// digits, rounded up) and the largest, exactly; intervals without samples left out.
+    pub fn series<const N: usize>(
+        &self,
+        quantiles: [Quantile; N],
+    ) -> Vec<(Nanos, Nanos, [Nanos; N], Nanos)> {
+        let columns = self.columns.iter().enumerate();
+        columns
+            .filter(|(_, column)| column.counts.count() > 0)
             .map(|(index, column)| {
                 let (from, to) = self.interval(index);
-                (from, to, quantiles.map(|quantile| column.quantile(quantile)))
+                let at = |quantile| column.counts.nearest_rank(quantile).unwrap_or(column.max);
+                (from, to, quantiles.map(|quantile| at(quantile).min(column.max)), column.max)
             })
             .collect()
     }
@@ -119,25 +112,11 @@ impl Grid {
     }
 }
 
-impl Column {
-    fn quantile(&self, quantile: f64) -> Nanos {
-        let rank = ((self.count as f64 * quantile).ceil() as u64).max(1);
-        let mut up_to = 0;
-        for (index, &count) in self.rows.iter().enumerate() {
-            up_to += u64::from(count);
-            if up_to >= rank {
-                return Nanos(low_of(index + 1).0.saturating_sub(1)).min(self.max);
-            }
-        }
-        self.max
-    }
-}
-
 /// The row of a sample: one for each ns below 32, then 32 to each doubling.
 fn row(sample: Nanos) -> usize {
     let doubling = sample.0.max(1).ilog2().saturating_sub(ROWS_PER_DOUBLING.ilog2());
     let part = sample.0 >> doubling;
-    ((u64::from(doubling) * ROWS_PER_DOUBLING + part) as usize).min(ROWS - 1)
+    (u64::from(doubling) * ROWS_PER_DOUBLING + part) as usize
 }
 
 /// The least sample of a row.
@@ -209,7 +188,7 @@ mod tests {
     fn quantiles_of_an_interval_go_by_nearest_rank() {
         let mut grid = Grid::new(Nanos::ZERO, Nanos(10));
         (1..=31).for_each(|nanos| grid.record(Nanos(5), Nanos(nanos)));
-        let series = grid.series([0.5, 1.0]);
-        assert_eq!(series, [(Nanos(5), Nanos(6), [Nanos(16), Nanos(31)])]);
+        let series = grid.series([Quantile(500_000)]);
+        assert_eq!(series, [(Nanos(5), Nanos(6), [Nanos(16)], Nanos(31))]);
     }
 }

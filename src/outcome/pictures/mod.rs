@@ -6,12 +6,14 @@ mod caption;
 mod curve;
 mod grid;
 mod lifetimes;
+mod steps;
 
 pub use axis::{Axis, Tick};
 pub use caption::{caption, load};
 pub use curve::{Curve, Share, shares, spread, support};
 pub use grid::{Cell, Grid};
 pub use lifetimes::{Life, Lifetimes, Stage, Stretch};
+pub use steps::{Step, steps};
 
 use super::Summary;
 use crate::evidence::{Entry, Hole, Phase, Request};

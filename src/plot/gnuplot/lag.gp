@@ -1,7 +1,6 @@
 set multiplot
 set rmargin at screen 0.90
-eval time_axis
-set format x ""
+eval time_axis_without_labels
 set bmargin at screen 0.42
 eval lag_axis
 set ylabel "lag"

@@ -4,7 +4,7 @@ set xlabel "percentile"
 set ylabel "time"
 set object 1 rectangle from unsupported, graph 0 to graph 1, graph 1 \
     behind fillcolor rgb faint fillstyle solid noborder
-set label 90 "fewer than\n10 samples\nbeyond" at unsupported, graph 0.97 offset 0.6, 0 \
+set label 90 "fewer than\n10 samples\nbeyond" at unsupported, graph 0.13 offset 0.6, 0 \
     tc rgb grey font ",11"
 
 plot data index "response" using 1:2 with lines lw 2.5 lc rgb blue, \
