@@ -45,10 +45,16 @@ pub(super) fn draw(log: &Subject<'_>) -> (String, String) {
 
     let mut data = Data::new();
     let columns = "from_ns to_ns p50_ns p99_ns max_ns";
-    data.block("lag", columns, lag, |out, (from, to, [p50, p99], max)| {
-        let [p50, p99, max] = [p50, p99, max].map(|lag| lag.0.max(1));
-        write!(out, "{} {} {p50} {p99} {max}", from.0, to.0)
-    });
+    let closing = lag.last().map(|&(_, to, some, max)| (to, to, some, max));
+    data.block(
+        "lag",
+        columns,
+        lag.into_iter().chain(closing),
+        |out, (from, to, [p50, p99], max)| {
+            let [p50, p99, max] = [p50, p99, max].map(|lag| lag.0.max(1));
+            write!(out, "{} {} {p50} {p99} {max}", from.0, to.0)
+        },
+    );
     holes(&mut data, &pictures.holes);
     (script.finish(include_str!("gnuplot/lag.gp")), data.finish())
 }

@@ -36,10 +36,12 @@ pub(super) fn draw(log: &Subject<'_>) -> (String, String) {
     place(&mut script, "level", level_ends);
     place(&mut script, "length", time_ends);
 
+    // A step of no length closes the lines.
     let mut data = Data::new();
     let columns = "from_ns to_ns planned_per_s sent_per_s ok_per_s failed_per_s in_system \
                    in_flight p50_ns p99_ns";
-    data.block("steps", columns, steps, |out, s| {
+    let closing = steps.last().map(|last| Step { from: last.to, ..last.clone() });
+    data.block("steps", columns, steps.into_iter().chain(closing), |out, s| {
         let missing = |time: Option<Nanos>| time.map_or("nan".into(), |time| time.0.to_string());
         write!(
             out,

@@ -32,6 +32,9 @@ const LINEAR_RATIO_MAX: f64 = 8.0;
 /// Ticks of a linear axis, about.
 const TICKS: f64 = 6.0;
 
+/// The same for counts, whose pictures stand above each other.
+const COUNT_TICKS: f64 = 3.0;
+
 impl Axis {
     /// For lengths of time in ns: logarithmic where they differ much. The labels have units.
     pub fn lengths(min: Nanos, max: Nanos) -> Self {
@@ -41,7 +44,7 @@ impl Axis {
         }
         // Not from 0 where nothing would be seen, and nothing blown up that hardly differs.
         let low = if min > max * 0.7 { min.min(max * 0.95) } else { 0.0 };
-        let mut axis = Self::linear(low, max, 1.0, "");
+        let mut axis = Self::linear((low, max), TICKS, 1.0, "");
         axis.ticks.iter_mut().for_each(|tick| tick.label = length(tick.value));
         axis
     }
@@ -70,17 +73,19 @@ impl Axis {
             ..2_000_000_000 => ("ms", 1e6),
             _ => ("s", 1e9),
         };
-        let mut axis =
-            Self::linear(from.0 as f64, (to.0 as f64).max(from.0 as f64 + 1.0), scale, unit);
+        let span = (from.0 as f64, (to.0 as f64).max(from.0 as f64 + 1.0));
+        let mut axis = Self::linear(span, TICKS, scale, unit);
         // Time begins and ends where it does, round or not.
-        (axis.low, axis.high) = (from.0 as f64, (to.0 as f64).max(axis.low + 1.0));
+        (axis.low, axis.high) = span;
         axis.ticks.retain(|tick| axis.low <= tick.value && tick.value <= axis.high);
         axis
     }
 
     /// For counts from 0 on.
     pub fn counts(max: f64) -> Self {
-        Self::linear(0.0, max.max(1.0), 1.0, "")
+        let mut axis = Self::linear((0.0, max.max(1.0)), COUNT_TICKS, 1.0, "");
+        axis.ticks.iter_mut().for_each(|tick| tick.label = count_of(tick.value));
+        axis
     }
 
     /// For shares of what is beyond: `1 / (1 - p)` from 1 to `max`, labelled with the percentile.
@@ -94,13 +99,13 @@ impl Axis {
         Self { is_log: true, low: 1.0, high, ticks: ticks.collect(), unit: "" }
     }
 
-    fn linear(low: f64, high: f64, scale: f64, unit: &'static str) -> Self {
-        let step = round_up((high - low).max(scale * 1e-9) / TICKS);
+    fn linear((low, high): (f64, f64), ticks: f64, scale: f64, unit: &'static str) -> Self {
+        let step = round_up((high - low).max(scale * 1e-9) / ticks);
         let (first, last) = ((low / step).floor(), (high / step - 1e-9).ceil().max(1.0));
         let count = (last - first).max(1.0) as u64;
         let ticks = (0..=count).map(|k| {
             let value = (first + k as f64) * step;
-            Tick { value, label: count_of(value / scale) }
+            Tick { value, label: plain(value / scale) }
         });
         let high = (first + count as f64) * step;
         Self { is_log: false, low: first * step, high, ticks: ticks.collect(), unit }
@@ -165,9 +170,8 @@ fn length(nanos: f64) -> String {
 
 /// A count as it stands at a tick: `500`, `20k`, `1.5M`.
 fn count_of(count: f64) -> String {
-    let unit = [(1e9, "G"), (1e6, "M"), (1e4, "k")].into_iter().find(|(least, _)| count >= *least);
+    let unit = [(1e9, "G"), (1e6, "M"), (1e3, "k")].into_iter().find(|(least, _)| count >= *least);
     match unit {
-        Some((_, "k")) => format!("{}k", plain(count / 1e3)),
         Some((scale, name)) => format!("{}{name}", plain(count / scale)),
         None => plain(count),
     }
@@ -219,8 +223,8 @@ mod tests {
 
     #[test]
     fn counts_are_short() {
-        assert_eq!(labels(&Axis::counts(48_000.0)), ["0", "10k", "20k", "30k", "40k", "50k"]);
-        assert_eq!(labels(&Axis::counts(0.0)), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
+        assert_eq!(labels(&Axis::counts(48_000.0)), ["0", "20k", "40k", "60k"]);
+        assert_eq!(labels(&Axis::counts(0.0)), ["0", "0.5", "1"]);
     }
 
     #[test]

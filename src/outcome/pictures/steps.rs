@@ -57,7 +57,9 @@ pub fn steps(timeline: &Timeline, plan: &Plan, window: Window) -> Vec<Step> {
     groups
         .map(|(number, (group, levels))| {
             let from = Nanos((first + number * size) as u64 * width);
-            let to = from + Nanos(group.len() as u64 * width);
+            // The last requests may have ended before the window does.
+            let end = (from + Nanos(size as u64 * width)).min(window.to);
+            let to = end.max(from + Nanos(group.len() as u64 * width));
             let mean = |sum: f64| sum / levels.len() as f64;
             Step {
                 in_system: mean(levels.iter().map(|level| level.in_system).sum()),
@@ -109,7 +111,7 @@ mod tests {
         assert!((100..=STEPS_MAX).contains(&steps.len()), "{}", steps.len());
         assert!(steps.windows(2).all(|pair| pair[0].to == pair[1].from));
         let planned: f64 =
-            steps.iter().map(|s| s.planned_per_s * (s.to - s.from).as_secs_f64()).sum();
+            steps.iter().map(|s| s.planned_per_s * Nanos(s.to.0 - s.from.0).as_secs_f64()).sum();
         assert!((planned - 1000.0).abs() < 1e-6, "{planned}");
         assert!(steps.iter().all(|s| s.in_flight <= 1.0 && s.failed_per_s == 0.0));
     }

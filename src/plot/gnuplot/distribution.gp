@@ -4,7 +4,7 @@ set xlabel "time"
 
 set rmargin at screen 0.46
 set yrange [0:1]
-set ylabel "share that took at most so long"
+set label 70 "share that took at most so long" at screen 0.022, graph 0.5 rotate center tc rgb ink
 set format y "%.1f"
 plot data index "response" using 1:2 with steps lw 2.5 lc rgb blue, \
      data index "service" using 1:2 with steps lw 2.5 lc rgb orange
@@ -14,7 +14,7 @@ unset label 2
 set lmargin at screen 0.57
 set rmargin at screen 0.97
 eval share_axis
-set ylabel "share that took longer"
+set label 70 "share that took longer" at screen 0.495, graph 0.5 rotate center tc rgb ink
 set object 1 rectangle from graph 0, graph 0 to graph 1, first unsupported \
     behind fillcolor rgb faint fillstyle solid noborder
 set label 90 "fewer than 10 samples" at graph 0.02, first unsupported offset 0, -0.7 \

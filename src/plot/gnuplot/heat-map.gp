@@ -1,7 +1,7 @@
 eval time_axis
 eval length_axis
 set xlabel "intended start (" . time_unit . " since the start of measure)"
-set ylabel "response"
+set label 70 "response" at screen 0.022, graph 0.5 rotate center tc rgb ink
 set logscale cb
 set cbrange [1:most]
 set cbtics scale 0.4

@@ -3,7 +3,7 @@ set yrange [0:lines]
 set ytics autofreq
 set grid noy
 set xlabel "time (" . time_unit . " since the start of measure)"
-set ylabel "sessions, in order of their intended start" . (one_in > 1 ? sprintf(" (1 of %d)", one_in) : "")
+set label 70 "sessions, in order of their intended start" . (one_in > 1 ? sprintf(" (1 of %d)", one_in) : "") at screen 0.022, graph 0.5 rotate center tc rgb ink
 set key at screen 0.885, screen 0.85 left top vertical Left reverse samplen 0.8 width -2 \
     textcolor rgb ink
 set rmargin at screen 0.86

@@ -1,7 +1,7 @@
 eval percentile_axis
 eval length_axis
 set xlabel "percentile"
-set ylabel "time"
+set label 70 "time" at screen 0.022, graph 0.5 rotate center tc rgb ink
 set object 1 rectangle from unsupported, graph 0 to graph 1, graph 1 \
     behind fillcolor rgb faint fillstyle solid noborder
 set label 90 "fewer than\n10 samples\nbeyond" at unsupported, graph 0.13 offset 0.6, 0 \

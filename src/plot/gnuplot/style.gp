@@ -15,10 +15,9 @@ set border 3 lc rgb grey
 set tics nomirror out scale 0.6 tc rgb ink
 set grid lc rgb "#DDDDDD" lw 0.8 dt 1
 set xlabel tc rgb ink
-set ylabel tc rgb ink offset 1, 0
 set style fill solid noborder
 set key noautotitle
-set lmargin at screen 0.10
+set lmargin at screen 0.115
 set rmargin at screen 0.87
 set tmargin at screen 0.85
 set bmargin at screen 0.12
