@@ -7,8 +7,11 @@ mod request;
 mod served;
 mod tally;
 
-pub use hole::{Entry, Hole};
-pub use machine::{Calibration, Environment, Evidence, Resources, ShardEvidence, Watched};
+pub use hole::{Entry, HOLE_MIN, Hole, Holes};
+pub use machine::{
+    Busy, Calibration, CpuSeen, Environment, Evidence, Machine, NetCount, Resources, ShardEvidence,
+    Watched,
+};
 pub use request::{Outcome, Phase, Request, Step};
 pub use served::Served;
 pub use tally::{ErrorCount, StatusCount, Tally};

@@ -1,8 +1,8 @@
 //! From records and trailer to a summary.
 
 use super::recount::Recount;
-use super::summary::{Clues, Figures, Rates, ShardSummary, Summary};
-use super::{Blame, Regime, Series, Timeline, Trailer, Verdict};
+use super::summary::{Clues, Confidence, Figures, Rates, ShardSummary, Summary};
+use super::{Blame, Regime, Series, Steady, Timeline, Trailer, Verdict};
 use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
 use crate::plan::{LogMode, Plan};
 use crate::stats::Recorder;
@@ -147,8 +147,9 @@ impl Builder {
             // A closed loop cannot see waiting, nor be late: no sample of it was measured.
             (series.wait, series.lag) = (Recorder::new(), Recorder::new());
         }
+        let steady = Steady::of(&self.timeline, measured);
         Summary {
-            regime: Regime::of(&self.plan, &tally, measured, evidence.is_none()),
+            regime: Regime::of(&self.plan, &tally, measured, &steady, evidence.is_none()),
             rates: Rates::of(&self.plan, &tally, measured, span),
             plan: self.plan,
             environment: self.environment,
@@ -158,6 +159,8 @@ impl Builder {
             span,
             tally,
             records,
+            confidence: Confidence::of(&self.timeline),
+            steady,
             timeline: self.timeline,
             ours: blame.freeze(),
             blame,

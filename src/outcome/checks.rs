@@ -241,7 +241,8 @@ fn stalled_share(summary: &Summary) -> Check {
     let Some(evidence) = &summary.evidence else {
         return Check::unavailable(name, unit, KILLED);
     };
-    let worst = evidence.shards.iter().filter_map(|shard| shard.stalled_ns).max();
+    let lost = evidence.shards.iter().filter_map(|shard| Some(shard.holes.as_ref()?.total.0));
+    let worst = lost.max();
     let Some(worst) = worst.filter(|_| summary.measured.0 > 0) else {
         return Check::unavailable(name, unit, "the run kept no account of it");
     };

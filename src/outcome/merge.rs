@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::summary::{Clues, Figures, Part, Rates, Summary};
-use super::{Blame, Check, Regime, Series, State, Timeline, Verdict};
+use super::summary::{Clues, Confidence, Figures, Part, Rates, Summary};
+use super::{Blame, Check, Regime, Series, State, Steady, Timeline, Verdict};
 use crate::evidence::{Calibration, Evidence, Tally, Watched};
 use crate::plan::Plan;
 use crate::unit::{Field, Nanos};
@@ -88,9 +88,11 @@ fn merged(parts: Vec<Part>) -> Summary {
     let span = across(all().map(|s| (s.began_unix_ns, s.span)));
     let evidence = all().map(|s| s.evidence.as_ref()).collect::<Option<Vec<_>>>().map(together);
     let checks = worst_of_each(all().map(|summary| &summary.checks[..]));
+    let timeline = side_by_side(all());
+    let steady = Steady::of(&timeline, measured);
     let regime = Regime {
         is_overloaded: all().any(|summary| summary.regime.is_overloaded),
-        ..Regime::of(&first.plan, &tally, measured, evidence.is_none())
+        ..Regime::of(&first.plan, &tally, measured, &steady, evidence.is_none())
     };
     Summary {
         plan: first.plan.clone(),
@@ -100,7 +102,9 @@ fn merged(parts: Vec<Part>) -> Summary {
         measured,
         span,
         records: all().map(|summary| summary.records).sum(),
-        timeline: side_by_side(all()),
+        confidence: Confidence::of(&timeline),
+        steady,
+        timeline,
         ours: blame.freeze(),
         blame,
         figures: Figures::of(&series),

@@ -13,6 +13,7 @@ pub mod pictures;
 mod recount;
 mod regime;
 mod series;
+mod steady;
 mod summary;
 mod timeline;
 mod trailer;
@@ -24,7 +25,8 @@ pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
 pub use regime::{Kind, Regime};
 pub use series::Series;
-pub use summary::{Figures, Part, Rates, ShardSummary, Summary};
+pub use steady::Steady;
+pub use summary::{Confidence, Figures, Part, Rates, ShardSummary, Summary};
 pub use timeline::{Interval, Level, Timeline};
 pub use trailer::Trailer;
 

@@ -2,7 +2,8 @@
 
 use super::{Builder, Summary, Trailer};
 use crate::evidence::{
-    Calibration, Environment, Evidence, Hole, Outcome, Phase, Request, Resources, ShardEvidence,
+    Calibration, Environment, Evidence, Hole, Holes, Outcome, Phase, Request, Resources,
+    ShardEvidence, Step, Tally,
     Step, Tally,
 };
 use crate::plan::Plan;
@@ -151,9 +152,7 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
     tally.connections_started = 4;
     tally.concurrence_max = 1;
     let evidence = ShardEvidence {
-        stalls: Some(0),
-        stalled_ns: Some(0),
-        stall_max_ns: Some(0),
+        holes: Some(Holes::prepared()),
         cpu: index as u64,
         ring: "defer-taskrun".into(),
         enters: 500,
@@ -197,6 +196,7 @@ fn evidence(measured: Nanos) -> Evidence {
             ticks_per_s: 3e9,
             error_bound_ppm: 0.5,
             drift_ppm: Some(-0.2),
+            drift_bound_ppm: Some(0.1),
         }),
         ..Evidence::default()
     }

@@ -2,10 +2,10 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Blame, Lost, Ours, Regime, Series, Timeline};
+use super::{Blame, Lost, Ours, Regime, Series, Steady, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
 use crate::plan::Plan;
-use crate::stats::Distribution;
+use crate::stats::{Blocks, Distribution};
 use crate::unit::{Nanos, Rate};
 
 /// What a run yielded, or several merged ones.
@@ -34,6 +34,10 @@ pub struct Summary {
     pub figures: Figures,
     /// All shards' requests in intervals of time; those that the log kept.
     pub timeline: Timeline,
+    /// The blocks from which percentiles get their bounds.
+    pub confidence: Confidence,
+    /// Whether the run came to a steady state.
+    pub steady: Steady,
     /// What was our own doing in the response of the requests that the log kept, still mergeable.
     pub blame: Blame,
     /// The same, for paper.
@@ -114,6 +118,25 @@ impl Figures {
             connect: series.connect.freeze(),
             first_byte: series.first_byte.freeze(),
             session: series.session.freeze(),
+        }
+    }
+}
+
+/// The samples of the log in blocks of time, series by series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confidence {
+    /// Of the response.
+    pub response: Blocks,
+    /// Of the service.
+    pub service: Blocks,
+}
+
+impl Confidence {
+    pub(super) fn of(timeline: &Timeline) -> Self {
+        let intervals = timeline.intervals();
+        Self {
+            response: Blocks::of(intervals.iter().map(|interval| &interval.response)),
+            service: Blocks::of(intervals.iter().map(|interval| &interval.service)),
         }
     }
 }

@@ -45,6 +45,7 @@ pub struct Interval {
     /// Their service, where they were sent.
     pub service: Coarse,
     intended: Moments,
+    ready: Moments,
     sent: Moments,
     done: Moments,
 }
@@ -91,6 +92,7 @@ impl Interval {
         self.response.merge(&other.response);
         self.service.merge(&other.service);
         self.intended.add(other.intended, earlier);
+        self.ready.add(other.ready, earlier);
         self.sent.add(other.sent, earlier);
         self.done.add(other.done, earlier);
     }
@@ -101,6 +103,8 @@ impl Interval {
 pub struct Level {
     /// Requests between their intended time and their end.
     pub in_system: f64,
+    /// Those of them that could have been sent and were not yet: between `ready` and `sent`.
+    pub late: f64,
     /// Requests between their send and their end.
     pub in_flight: f64,
 }
@@ -115,8 +119,11 @@ impl Timeline {
         }
         let since = |at: Instant| at.since(origin).0;
         let (intended, done) = (since(request.intended_at), since(request.done_at));
-        let sent = if request.was_sent() { since(request.sent_at) } else { done };
-        self.reach(intended.max(sent).max(done));
+        let (ready, sent) = match request.was_sent() {
+            true => (since(request.ready_at), since(request.sent_at)),
+            false => (done, done),
+        };
+        self.reach(intended.max(ready).max(sent).max(done));
         let (interval, left) = self.at(intended);
         interval.intended.note(left);
         interval.planned += u64::from(request.request == 0);
@@ -128,6 +135,8 @@ impl Timeline {
                 interval.service.record(request.service());
             }
         }
+        let (interval, left) = self.at(ready);
+        interval.ready.note(left);
         let (interval, left) = self.at(sent);
         interval.sent.note(left);
         let (interval, left) = self.at(done);
@@ -177,18 +186,18 @@ impl Timeline {
     /// interval in which sessions were under way that began in the warm-up these are not counted.
     pub fn levels(&self) -> impl Iterator<Item = Level> {
         let width = self.width().0 as f64;
-        let (mut in_system, mut in_flight) = (0i128, 0i128);
+        let (mut waiting, mut late, mut in_flight) = (0.0, 0.0, 0.0);
         self.intervals.iter().map(move |interval| {
-            let mean = |before: i128, came: Moments| {
-                before as f64 + (came.left as f64 - interval.done.left as f64) / width
+            // What was there before is there throughout, what came here for what was left.
+            let next = |there: &mut f64, came: Moments, went: Moments| {
+                let mean = *there + (came.left as f64 - went.left as f64) / width;
+                *there += came.count as f64 - went.count as f64;
+                mean.max(0.0)
             };
-            let level = Level {
-                in_system: mean(in_system, interval.intended).max(0.0),
-                in_flight: mean(in_flight, interval.sent).max(0.0),
-            };
-            in_system += i128::from(interval.intended.count) - i128::from(interval.done.count);
-            in_flight += i128::from(interval.sent.count) - i128::from(interval.done.count);
-            level
+            let waiting = next(&mut waiting, interval.intended, interval.ready);
+            let late = next(&mut late, interval.ready, interval.sent);
+            let in_flight = next(&mut in_flight, interval.sent, interval.done);
+            Level { in_system: waiting + late + in_flight, late, in_flight }
         })
     }
 
@@ -282,7 +291,8 @@ mod tests {
         // Two for half a second, then one for the rest; the third never left.
         let half = |k, waits| {
             let request = lasting(k, Nanos::from_millis(500));
-            Request { sent_at: request.intended_at + Nanos::from_millis(waits), ..request }
+            let sent_at = request.intended_at + Nanos::from_millis(waits);
+            Request { ready_at: request.intended_at, sent_at, ..request }
         };
         let unserved = failed(0, Outcome::Unserved, Step::None, 0);
         let unserved = Request { done_at: unserved.intended_at + Nanos::from_secs(1), ..unserved };
@@ -290,9 +300,10 @@ mod tests {
         let width = timeline.width().as_secs_f64();
         let total = |of: fn(Level) -> f64| timeline.levels().map(of).sum::<f64>() * width;
         assert!((total(|level| level.in_system) - 2.0).abs() < 1e-9);
+        assert!((total(|level| level.late) - 0.25).abs() < 1e-9);
         assert!((total(|level| level.in_flight) - 0.75).abs() < 1e-9);
         let second = timeline.levels().nth(1).unwrap();
-        assert_eq!(second, Level { in_system: 2.0, in_flight: 1.0 });
+        assert_eq!(second, Level { in_system: 2.0, late: 0.0, in_flight: 1.0 });
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The report for programs: one object with stable keys, units in the keys, `null` for what is
 //! unknown. `docs/report.schema.json` describes it.
 
+mod evidence;
+
 use serde_json::{Map, Value, json};
 
 use super::errors;
@@ -302,8 +304,6 @@ fn watch(summary: &Summary) -> Value {
 
 fn shard((index, shard): (usize, &ShardSummary)) -> Value {
     let seen = shard.evidence.as_ref();
-    let per_op =
-        |enters: u64, operations: u64| (operations > 0).then(|| enters as f64 / operations as f64);
     json!({
         "shard": index,
         "cpu": seen.map(|seen| seen.cpu),
@@ -314,21 +314,9 @@ fn shard((index, shard): (usize, &ShardSummary)) -> Value {
         "response_ns": times(&shard.response),
         "lag_ns": times(&shard.lag),
         "outcomes": outcomes(&shard.tally),
-        "resources": {
-            "user_s": seen.and_then(|seen| seen.user_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "sys_s": seen.and_then(|seen| seen.sys_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "voluntary_switches": seen.and_then(|seen| seen.voluntary_switches),
-            "involuntary_switches": seen.and_then(|seen| seen.involuntary_switches),
-            "major_faults": seen.and_then(|seen| seen.major_faults),
-            "minor_faults": seen.and_then(|seen| seen.minor_faults),
-            "enters_per_op": seen.and_then(|seen| per_op(seen.enters, seen.operations)),
-            "cq_overflows": seen.map(|seen| seen.cq_overflows),
-            "log_lost": seen.map(|_| shard.tally.log_lost),
-            "stalls": seen.and_then(|seen| seen.stalls),
-            "stalled_s": seen.and_then(|seen| seen.stalled_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "stall_max_s":
-                seen.and_then(|seen| seen.stall_max_ns).map(|ns| Nanos(ns).as_secs_f64()),
-        },
+        "resources": evidence::of_shard(seen),
+        "holes": evidence::holes(seen),
+        "busy": evidence::busy(seen),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The same shard in virtual time, for tests: a queue and a clock that move only when they are
 //! told to, and peers that answer as a test wants. Deterministic by seed.
 
+mod holes;
 mod peer;
 mod queue;
 mod truth;

@@ -108,6 +108,12 @@ impl Distribution {
         self.at_rank(rank.max(1)).map(|bucket| self.shown(bucket))
     }
 
+    /// The value that `share` of the samples, 0 to 1, do not exceed; `None` without samples.
+    pub(super) fn at_share(&self, share: f64) -> Option<Nanos> {
+        let rank = (share * self.count() as f64).ceil().max(1.0) as u64;
+        self.at_rank(rank.min(self.count())).map(|bucket| self.shown(bucket))
+    }
+
     /// The whole distribution at rising quantiles, five steps to each halving of what lies
     /// beyond, the largest sample last; empty without samples.
     pub fn spectrum(&self) -> Vec<Tick> {
