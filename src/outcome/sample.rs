@@ -4,7 +4,6 @@ use super::{Builder, Summary, Trailer};
 use crate::evidence::{
     Calibration, Environment, Evidence, Hole, Holes, Outcome, Phase, Request, Resources,
     ShardEvidence, Step, Tally,
-    Step, Tally,
 };
 use crate::plan::Plan;
 use crate::plan::sample::plan;

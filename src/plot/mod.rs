@@ -3,6 +3,8 @@
 
 mod compare;
 mod distribution;
+#[cfg(test)]
+mod golden;
 mod heat_map;
 mod lag;
 mod lifetimes;

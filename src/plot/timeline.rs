@@ -32,7 +32,8 @@ pub(super) fn draw(log: &Subject<'_>) -> (String, String) {
     let end = |axis: &Axis, of: fn(&Step) -> f64| last.map_or(0.0, |last| axis.at(of(last)));
     let level_ends = [end(&levels, |s| s.in_system), end(&levels, |s| s.in_flight)];
     let p = |time: Option<Nanos>| time.map_or(0.0, |time| time.0 as f64);
-    let time_ends = last.map_or([0.0; 2], |s| [times.at(p(s.p50)), times.at(p(s.p99))]);
+    let time_ends =
+        [|s: &Step| s.p50, |s: &Step| s.p99].map(|of| times.at(p(steps.iter().rev().find_map(of))));
     place(&mut script, "level", level_ends);
     place(&mut script, "length", time_ends);
 
