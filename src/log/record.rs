@@ -1,6 +1,8 @@
 //! A request as a record: eight words, the last of which says that the others are there.
 
-use crate::evidence::{Outcome, Phase, Request, Step};
+use super::header::{RECORD_BYTES, words_of};
+use super::hole;
+use crate::evidence::{Entry, Outcome, Phase, Request, Step};
 use crate::sys::map::RECORD_WORDS;
 use crate::unit::{Instant, Nanos};
 
@@ -152,6 +154,21 @@ pub(super) fn decode(record: &Record, epoch: Instant) -> Option<Request> {
         bytes_sent: SENT_LOW.get(record) | SENT_HIGH.get(record) << SENT_LOW.bits,
         bytes_received: RECEIVED.get(record),
     })
+}
+
+/// What a record holds; `None` where it is of another kind, or has words that we do not know.
+#[inline]
+pub(super) fn entry(record: &Record, epoch: Instant) -> Option<Entry> {
+    match decode(record, epoch) {
+        Some(request) => Some(Entry::Request(request)),
+        None => hole::decode(record, epoch).map(Entry::Hole),
+    }
+}
+
+/// Whether the record that these bytes are to hold is there.
+#[inline]
+pub(super) fn is_published(slot: &[u8; RECORD_BYTES]) -> bool {
+    KIND.get(&words_of(slot)) != 0
 }
 
 /// Whether a field of the request was too small for its value.

@@ -134,6 +134,25 @@ fn a_run_that_ended_reads_back_whole() {
 }
 
 #[test]
+fn parts_hold_every_entry_in_its_order() {
+    let reader = Reader::from_bytes(ended("parts")).unwrap();
+    for (count, expect) in [(0, 2), (1, 2), (2, 2), (3, 3), (9, 3)] {
+        let parts = reader.parts(count).unwrap();
+        assert_eq!(parts.len(), expect, "asked for {count}");
+        for shard in 0..2 {
+            let mut entries = Vec::new();
+            for (i, part) in parts.iter().filter(|part| part.shard() == shard).enumerate() {
+                assert_eq!(part.is_first(), i == 0);
+                assert_eq!(part.each(|entry| entries.push(*entry)).unwrap(), 0);
+                assert_eq!(part.holes().unwrap(), []);
+            }
+            let requests = requests_of(&reader, shard).into_iter().map(Entry::Request);
+            assert_eq!(entries, requests.collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
 fn a_run_that_was_killed_reads_to_its_last_record() {
     let scratch = Scratch::new("killed");
     let (keeper, writers) = written(&scratch, SMALL);

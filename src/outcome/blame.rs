@@ -16,7 +16,7 @@ const BLAMED_TENTHS: u64 = 9;
 
 /// The latest holes of a shard, apart and in order.
 #[derive(Debug, Default)]
-pub(super) struct Holes {
+pub(super) struct Recent {
     latest: VecDeque<Span>,
 }
 
@@ -35,7 +35,7 @@ impl Span {
     }
 }
 
-impl Holes {
+impl Recent {
     /// Takes the hole that follows those taken so far.
     pub(super) fn push(&mut self, hole: &Hole) {
         let last = self.latest.back();
@@ -206,10 +206,10 @@ mod tests {
         Hole { from: Instant(from), to: Instant(to), lost: Nanos(lost), phase }
     }
 
-    fn holes(spans: &[(u64, u64, u64)]) -> Holes {
-        let mut holes = Holes::default();
-        spans.iter().for_each(|&(from, to, lost)| holes.push(&hole(from, to, lost)));
-        holes
+    fn recent(spans: &[(u64, u64, u64)]) -> Recent {
+        let mut recent = Recent::default();
+        spans.iter().for_each(|&(from, to, lost)| recent.push(&hole(from, to, lost)));
+        recent
     }
 
     fn life(intended: u64, ready: u64, sent: u64, done: u64) -> Request {
@@ -224,7 +224,7 @@ mod tests {
 
     #[track_caller]
     fn check(spans: &[(u64, u64, u64)], request: &Request, ours: u64) {
-        assert_eq!(holes(spans).share_of(request), Nanos(ours), "{spans:?} {request:?}");
+        assert_eq!(recent(spans).share_of(request), Nanos(ours), "{spans:?} {request:?}");
     }
 
     #[test]
@@ -293,7 +293,7 @@ mod tests {
                 spans.iter().map(met).sum()
             };
             let expect = lag + within(intended, ready) + within(sent, sent + service);
-            let seen = holes(&spans).share_of(&request);
+            let seen = recent(&spans).share_of(&request);
             prop_assert_eq!(seen, Nanos(expect));
             prop_assert!(seen <= request.response());
         }

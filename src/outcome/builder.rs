@@ -2,30 +2,23 @@
 
 use super::recount::Recount;
 use super::summary::{Clues, Confidence, Figures, Rates, ShardSummary, Summary};
-use super::{Blame, Regime, Series, Steady, Timeline, Trailer, Verdict};
+use super::{Blame, Cut, Regime, Series, Steady, Timeline, Trailer, Verdict};
 use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
 use crate::plan::{LogMode, Plan};
 use crate::stats::Recorder;
 use crate::unit::{Instant, Nanos, Rate};
 
-/// Builds a [`Summary`] from what a log holds, in any order of the shards' entries; those of one
+/// Builds a [`Summary`] from what a log holds, in any order of the shards' records; those of one
 /// shard come in the order of its log.
-///
-/// Parts of a log may be read side by side, each into a builder of its own ([`Builder::part`]),
-/// and put together by [`Builder::append`]: the summary is the same to the bit, however the log
-/// was split. All that a builder holds is a sum, but for two things that reach across a border.
-/// A request looks back at the holes of its shard: [`Builder::remember`] tells a part those that
-/// lie before it. A session of several requests may begin in one part and end in the next: a part
-/// keeps such ends for the part before it, which knows the beginning.
 #[derive(Debug)]
 pub struct Builder {
     plan: Plan,
     environment: Environment,
     began_unix_ns: Option<u64>,
-    origin: Instant,
     trailer: Option<Trailer>,
+    cut: Option<Cut>,
+    measure_at: Instant,
     shards: Vec<Recount>,
-    timeline: Timeline,
 }
 
 impl Builder {
@@ -35,17 +28,11 @@ impl Builder {
             plan,
             environment,
             began_unix_ns: None,
-            origin: Instant::ZERO,
             trailer: None,
+            cut: None,
+            measure_at: Instant::ZERO,
             shards: Vec::new(),
-            timeline: Timeline::default(),
         }
-    }
-
-    /// An empty builder for a part of the same log.
-    pub fn part(&self) -> Self {
-        let empty = Self::new(self.plan.clone(), self.environment.clone());
-        Self { origin: self.origin, ..empty }
     }
 
     /// Wall time at the start of the measure phase, in ns since 1970.
@@ -53,44 +40,25 @@ impl Builder {
         self.began_unix_ns = Some(unix_ns);
     }
 
-    /// Start of the measure phase on the run's clock; has to be told before the first request.
-    pub fn origin(&mut self, measure_at: Instant) {
-        self.origin = measure_at;
+    /// Start of the measure phase on the run's clock; to be told before anything of a shard.
+    pub fn measure_at(&mut self, measure_at: Instant) {
+        self.measure_at = measure_at;
     }
 
     /// Takes a record of `shard`. One of a shard that the plan does not have is passed over: the
     /// counters will differ from the records then, and a check says so.
     pub fn request(&mut self, shard: u32, request: &Request) {
-        let origin = self.origin;
         if let Some(recount) = self.shard(shard) {
             recount.add(request);
-            self.timeline.record(origin, request);
         }
     }
 
-    /// Takes a hole of `shard`. It comes before every request of that shard that ended after it.
-    pub fn hole(&mut self, shard: u32, hole: &Hole) {
+    /// Takes the next part of the log of `shard`, counted elsewhere. As [`Builder::request`]
+    /// otherwise.
+    pub fn part(&mut self, shard: u32, part: Recount) {
         if let Some(recount) = self.shard(shard) {
-            recount.add_hole(hole);
+            recount.merge(part);
         }
-    }
-
-    /// Tells of a hole of `shard` that the log holds before the part that is read here. All of
-    /// them, in their order, before the part's own entries of that shard.
-    pub fn remember(&mut self, shard: u32, hole: &Hole) {
-        if let Some(recount) = self.shard(shard) {
-            recount.remember(hole);
-        }
-    }
-
-    /// Adds what was read from the part of the log that follows this one, shard by shard.
-    pub fn append(&mut self, next: Self) {
-        for (index, recount) in (0..).zip(next.shards) {
-            if let Some(mine) = self.shard(index) {
-                mine.append(recount);
-            }
-        }
-        self.timeline.merge(&next.timeline, Nanos::ZERO);
     }
 
     fn shard(&mut self, shard: u32) -> Option<&mut Recount> {
@@ -99,9 +67,16 @@ impl Builder {
         }
         let index = shard as usize;
         if index >= self.shards.len() {
-            self.shards.resize_with(index + 1, Recount::new);
+            self.shards.resize_with(index + 1, || Recount::new(self.measure_at));
         }
         self.shards.get_mut(index)
+    }
+
+    /// Takes a hole of `shard`. It comes before every request of that shard that ended after it.
+    pub fn hole(&mut self, shard: u32, hole: &Hole) {
+        if let Some(recount) = self.shard(shard) {
+            recount.hole(hole);
+        }
     }
 
     /// Takes what the run left at its end. Without it the run was killed: the counters are those
@@ -110,22 +85,29 @@ impl Builder {
         self.trailer = Some(trailer);
     }
 
+    /// The requests that were or will be given are as this cut has them. What the run counted as
+    /// a whole is unavailable then.
+    pub fn cut(&mut self, cut: Cut) {
+        self.cut = Some(cut);
+    }
+
     /// Adds up, judges, and gives the summary.
-    pub fn finish(mut self) -> Summary {
-        self.shards.iter_mut().for_each(Recount::close);
-        let (evidence, kept) = match self.trailer {
-            Some(Trailer { evidence, series }) => (Some(evidence), series),
-            None => (None, Vec::new()),
-        };
+    pub fn finish(self) -> Summary {
+        let has_ended = self.trailer.is_some();
         let keeps_all = self.plan.log == LogMode::All;
         let times = Times::of(&self.shards);
-        let measured = evidence.as_ref().map_or_else(|| times.measured(&self.plan), |e| e.measured);
+        let measured = self.measured(&times);
+        let (evidence, kept) = match self.trailer {
+            Some(Trailer { evidence, series }) if self.cut.is_none() => (Some(evidence), series),
+            _ => (None, Vec::new()),
+        };
         let clues = Clues {
             difference: evidence
                 .as_ref()
                 .filter(|_| keeps_all)
                 .map(|evidence| difference(&self.shards, evidence)),
             prompt: times.prompt,
+            has_ended,
         };
         let span = evidence
             .iter()
@@ -134,8 +116,13 @@ impl Builder {
             .chain(times.span)
             .fold(measured, Ord::max);
         let records = self.shards.iter().map(|shard| shard.records).sum();
-        let mut blame = Blame::default();
-        self.shards.iter().for_each(|shard| blame.merge(&shard.blame));
+        let (mut timeline, mut blame) = (Timeline::default(), Blame::default());
+        for shard in &self.shards {
+            timeline.merge(&shard.timeline, Nanos::ZERO);
+            blame.merge(&shard.blame);
+        }
+        let cut_from = self.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
+        let steady = Steady::of(&timeline, cut_from, measured);
         let shards = by_shard(self.shards, kept, evidence.as_ref());
         let mut tally = Tally::prepared();
         let mut series = Series::new();
@@ -147,11 +134,15 @@ impl Builder {
             // A closed loop cannot see waiting, nor be late: no sample of it was measured.
             (series.wait, series.lag) = (Recorder::new(), Recorder::new());
         }
-        let steady = Steady::of(&self.timeline, measured);
         Summary {
             regime: Regime::of(&self.plan, &tally, measured, &steady, evidence.is_none()),
-            rates: Rates::of(&self.plan, &tally, measured, span),
+            // Counts of a sample are no rates.
+            rates: match evidence.is_some() || keeps_all {
+                true => Rates::of(&self.plan, &tally, measured, span),
+                false => Rates::UNKNOWN,
+            },
             plan: self.plan,
+            cut: self.cut,
             environment: self.environment,
             evidence,
             began_unix_ns: self.began_unix_ns,
@@ -159,9 +150,9 @@ impl Builder {
             span,
             tally,
             records,
-            confidence: Confidence::of(&self.timeline),
+            confidence: Confidence::of(&timeline),
             steady,
-            timeline: self.timeline,
+            timeline,
             ours: blame.freeze(),
             blame,
             figures: Figures::of(&series),
@@ -174,6 +165,21 @@ impl Builder {
             clues,
         }
         .checked()
+    }
+}
+
+impl Builder {
+    /// Length of the measure phase, or of what the cut has of it.
+    fn measured(&self, times: &Times) -> Nanos {
+        let whole = match (&self.trailer, &self.cut) {
+            (Some(trailer), _) => trailer.evidence.measured,
+            (None, Some(_)) if self.plan.count.is_none() => self.plan.duration,
+            (None, _) => times.measured(&self.plan),
+        };
+        match &self.cut {
+            None => whole,
+            Some(cut) => cut.length(whole).or(times.seen).unwrap_or_default(),
+        }
     }
 }
 
@@ -190,15 +196,16 @@ fn by_shard(
     let mut kept = kept.into_iter();
     (0..shards)
         .map(|index| {
-            let recount = recounts.next().unwrap_or_else(Recount::new);
-            let series = kept.next().unwrap_or(recount.series);
+            let (tally, series, lost) =
+                recounts.next().map(Recount::into_counts).unwrap_or_default();
+            let series = kept.next().unwrap_or(series);
             let seen = counted.get(index).cloned();
             let shard = ShardSummary {
-                tally: seen.as_ref().map_or(recount.tally, |seen| seen.tally.clone()),
+                tally: seen.as_ref().map_or(tally, |seen| seen.tally.clone()),
                 evidence: seen,
                 response: series.response.freeze(),
                 lag: series.lag.freeze(),
-                lost: recount.lost,
+                lost,
             };
             (shard, series)
         })
@@ -206,7 +213,7 @@ fn by_shard(
 }
 
 fn difference(recounts: &[Recount], evidence: &Evidence) -> u64 {
-    let none = Recount::new();
+    let none = Recount::new(Instant::ZERO);
     let shards = evidence.shards.iter().enumerate();
     shards.map(|(i, s)| recounts.get(i).unwrap_or(&none).difference(&s.tally)).sum()
 }
@@ -242,8 +249,6 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -314,72 +319,63 @@ mod tests {
         }
     }
 
-    /// Entries of two shards, four sessions at a time in each.
-    fn any_log() -> impl Strategy<Value = Vec<(u32, Entry)>> {
-        let request = (any_request(), 0..4u64, any::<bool>(), any::<bool>());
-        let hole = (0..5000u64, 1..3_000_000u64);
-        let entry = (0..2u32, request, prop::option::weighted(0.2, hole));
-        prop::collection::vec(entry, 0..120).prop_map(|entries| {
-            let mut open: HashMap<(u32, u64), (u64, u32)> = HashMap::new();
-            let logged = (0..).zip(entries).map(|(k, (shard, request, hole))| {
-                if let Some((at, nanos)) = hole {
-                    let (from, lost) = (request_at(at), Nanos(nanos / 2));
-                    let hole = Hole { from, to: from + Nanos(nanos), lost, phase: Phase::Measure };
-                    return (shard, Entry::Hole(hole));
-                }
-                let (request, lane, last, warms) = request;
-                let (session, number) = open.remove(&(shard, lane)).unwrap_or((k, 0));
-                if !last {
-                    open.insert((shard, lane), (session, number + 1));
-                }
-                let phase = if warms { Phase::Warmup } else { Phase::Measure };
-                let request = Request { session, request: number, last, phase, ..request };
-                (shard, Entry::Request(request))
-            });
-            logged.collect()
-        })
+    fn hole_at((k, nanos): (u64, u64)) -> Entry {
+        let (from, lost) = (request(k).intended_at, Nanos(nanos / 2));
+        Entry::Hole(Hole { from, to: from + Nanos(nanos), lost, phase: Phase::Measure })
     }
 
-    fn request_at(k: u64) -> Instant {
-        request(k).intended_at
-    }
-
-    fn feed(builder: &mut Builder, entries: &[(u32, Entry)]) {
-        for (shard, entry) in entries {
-            match entry {
-                Entry::Request(request) => builder.request(*shard, request),
-                Entry::Hole(hole) => builder.hole(*shard, hole),
+    /// The entries as so many parts as there are cuts, and one more.
+    fn read_in_parts(entries: &[Entry], cuts: &[usize]) -> String {
+        let measure_at = request(0).intended_at;
+        let run = Run { is_killed: true, ..Run::of(vec![]) };
+        let mut builder = Builder::new(Plan { shards: 1, ..run.plan }, run.environment);
+        let mut before = Vec::new();
+        let mut from = 0;
+        for &to in cuts.iter().chain([&entries.len()]) {
+            let mut recount = match from {
+                0 => Recount::new(measure_at),
+                _ => Recount::further_on(measure_at, &before),
+            };
+            for entry in &entries[from..to] {
+                match entry {
+                    Entry::Request(request) => recount.add(request),
+                    Entry::Hole(hole) => {
+                        before.push(*hole);
+                        recount.hole(hole);
+                    }
+                }
             }
+            builder.part(0, recount);
+            from = to;
         }
+        format!("{:?}", builder.finish())
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn a_log_read_in_parts_gives_the_same_summary_to_the_bit(
-            entries in any_log(),
-            cuts in (0..120usize, 0..120usize),
+        fn parts_of_a_log_add_up_to_one_pass(
+            steps in prop::collection::vec((0..5usize, any::<bool>(), any_request()), 0..80),
+            holes in prop::collection::vec((0..80usize, (0..5000u64, 1..3_000_000u64)), 0..10),
+            mut cuts in prop::collection::vec(1..90usize, 0..4),
         ) {
-            let mut plan = Run::steady().plan;
-            plan.shards = 2;
-            let mut whole = Builder::new(plan, Environment::default());
-            whole.origin(request_at(0));
-            let mut parts = whole.part();
-            feed(&mut whole, &entries);
-            let low = cuts.0.min(cuts.1).min(entries.len());
-            let high = cuts.0.max(cuts.1).min(entries.len());
-            for (from, to) in [(0, low), (low, high), (high, entries.len())] {
-                let mut part = parts.part();
-                for (shard, entry) in &entries[..from] {
-                    if let Entry::Hole(hole) = entry {
-                        part.remember(*shard, hole);
-                    }
-                }
-                feed(&mut part, &entries[from..to]);
-                parts.append(part);
+            // Five slots, each with one session after the other; those of one are warming up.
+            let mut next = [(0u64, 0u32); 5];
+            let records = steps.into_iter().map(|(slot, last, fate)| {
+                let (round, request) = next[slot];
+                let session = 5 * round + slot as u64;
+                next[slot] = if last { (round + 1, 0) } else { (round, request + 1) };
+                let phase = if slot == 4 { Phase::Warmup } else { Phase::Measure };
+                Entry::Request(Request { session, request, last, phase, ..fate })
+            });
+            let mut entries: Vec<Entry> = records.collect();
+            for (at, hole) in holes {
+                entries.insert(at.min(entries.len()), hole_at(hole));
             }
-            prop_assert_eq!(format!("{:?}", parts.finish()), format!("{:?}", whole.finish()));
+            cuts.iter_mut().for_each(|cut| *cut = (*cut).min(entries.len()));
+            cuts.sort_unstable();
+            prop_assert_eq!(read_in_parts(&entries, &cuts), read_in_parts(&entries, &[]));
         }
     }
 

@@ -89,7 +89,8 @@ fn merged(parts: Vec<Part>) -> Summary {
     let evidence = all().map(|s| s.evidence.as_ref()).collect::<Option<Vec<_>>>().map(together);
     let checks = worst_of_each(all().map(|summary| &summary.checks[..]));
     let timeline = side_by_side(all());
-    let steady = Steady::of(&timeline, measured);
+    let cut_from = first.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
+    let steady = Steady::of(&timeline, cut_from, measured);
     let regime = Regime {
         is_overloaded: all().any(|summary| summary.regime.is_overloaded),
         ..Regime::of(&first.plan, &tally, measured, &steady, evidence.is_none())
@@ -98,6 +99,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         plan: first.plan.clone(),
         environment: first.environment.clone(),
         evidence,
+        cut: first.cut.clone(),
         began_unix_ns: all().map(|s| s.began_unix_ns).min().flatten(),
         measured,
         span,

@@ -7,6 +7,7 @@
 mod blame;
 mod builder;
 mod checks;
+mod cut;
 mod gate;
 mod merge;
 pub mod pictures;
@@ -21,8 +22,10 @@ mod trailer;
 pub use blame::{Blame, Lost, Ours};
 pub use builder::Builder;
 pub use checks::{Check, State, Verdict};
+pub use cut::{Cut, NumberList};
 pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
+pub use recount::Recount;
 pub use regime::{Kind, Regime};
 pub use series::Series;
 pub use steady::Steady;

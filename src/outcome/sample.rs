@@ -129,7 +129,7 @@ impl Run {
     pub(crate) fn summary(&self) -> Summary {
         let mut builder = Builder::new(self.plan.clone(), self.environment.clone());
         builder.began(self.began_unix_ns);
-        builder.origin(ORIGIN);
+        builder.measure_at(ORIGIN);
         for (index, shard) in self.shards.iter().enumerate() {
             shard.holes.iter().for_each(|hole| builder.hole(index as u32, hole));
             shard.requests.iter().for_each(|request| builder.request(index as u32, request));

@@ -26,17 +26,24 @@ pub struct Steady {
 }
 
 impl Steady {
-    pub(super) fn of(timeline: &Timeline, measured: Nanos) -> Self {
+    /// Looks at the part of the measure phase that begins at `from` and is `measured` long.
+    pub(super) fn of(timeline: &Timeline, from: Nanos, measured: Nanos) -> Self {
         let width = timeline.width();
-        let count = (measured.0.div_ceil(width.0) as usize).min(timeline.intervals().len());
-        let intervals = &timeline.intervals()[..count];
+        let index = |at: u64| (at.div_ceil(width.0) as usize).min(timeline.intervals().len());
+        let (first, behind) = (index(from.0), index(from.0.saturating_add(measured.0)));
+        let count = behind - first;
+        let intervals = &timeline.intervals()[first..behind];
         let (from, is_unsettled) = match settled_of(intervals) {
-            Settled::From(index) => (Some(Nanos(index as u64 * width.0)), false),
+            Settled::From(index) => (Some(Nanos((first + index) as u64 * width.0)), false),
             Settled::Never => (None, true),
             Settled::TooShort => (None, false),
         };
-        let levels: Vec<f64> =
-            timeline.levels().take(count).map(|level| level.in_system - level.late).collect();
+        let levels: Vec<f64> = timeline
+            .levels()
+            .skip(first)
+            .take(count)
+            .map(|level| level.in_system - level.late)
+            .collect();
         let level = |piece: &[f64]| piece.iter().sum::<f64>() / piece.len() as f64;
         let growth = trend(&pieces(&levels).map(level).collect::<Vec<_>>());
         let per_piece = measured.as_secs_f64() / PIECES.min(count.max(1)) as f64;
@@ -101,7 +108,7 @@ mod tests {
             let done_at = request.intended_at + Nanos::from_micros(response_us(k));
             timeline.record(ORIGIN, &Request { done_at, ..request });
         }
-        Steady::of(&timeline, Nanos::from_secs(10))
+        Steady::of(&timeline, Nanos::ZERO, Nanos::from_secs(10))
     }
 
     #[test]
@@ -137,7 +144,7 @@ mod tests {
             let done_at = sent_at + Nanos::from_micros(100);
             timeline.record(ORIGIN, &Request { sent_at, done_at, ..request });
         }
-        assert_eq!(Steady::of(&timeline, Nanos::from_secs(10)).growth_per_s, None);
+        assert_eq!(Steady::of(&timeline, Nanos::ZERO, Nanos::from_secs(10)).growth_per_s, None);
     }
 
     #[test]

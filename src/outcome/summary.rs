@@ -2,7 +2,7 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Blame, Lost, Ours, Regime, Series, Steady, Timeline};
+use super::{Blame, Cut, Lost, Ours, Regime, Series, Steady, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
 use crate::plan::Plan;
 use crate::stats::{Blocks, Distribution};
@@ -15,8 +15,10 @@ pub struct Summary {
     pub plan: Plan,
     /// The machine.
     pub environment: Environment,
-    /// What the run gathered about itself; `None` where it was killed.
+    /// What the run gathered about itself; `None` where it was killed, or the report is cut.
     pub evidence: Option<Evidence>,
+    /// What was counted, where it is not the whole measure phase.
+    pub cut: Option<Cut>,
     /// Wall time at the start of the measure phase, in ns since 1970, where the log says.
     pub began_unix_ns: Option<u64>,
     /// Length of the measure phase; from the records alone where the run was killed.
@@ -68,6 +70,8 @@ pub(super) struct Clues {
     /// From the start of the measure phase to the last send of a session that did not have to
     /// wait, where the log holds one.
     pub(super) prompt: Option<Nanos>,
+    /// The log has its trailer.
+    pub(super) has_ended: bool,
 }
 
 /// One file of a merged summary.
@@ -162,6 +166,15 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Nothing is known.
+    pub(super) const UNKNOWN: Self = Self {
+        offered_per_s: None,
+        sent_per_s: None,
+        achieved_per_s: None,
+        requests_per_s: None,
+        bytes_received_per_s: None,
+    };
+
     pub(super) fn of(plan: &Plan, tally: &Tally, measured: Nanos, span: Nanos) -> Self {
         let per_s = |count: u64, time: Nanos| {
             (time > Nanos::ZERO).then(|| count as f64 / time.as_secs_f64())

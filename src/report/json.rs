@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::errors;
 use super::figures::PERCENTILES;
 use crate::evidence::{Evidence, Outcome, Tally};
-use crate::outcome::{Check, Judged, Part, ShardSummary, State, Summary};
+use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::Plan;
 use crate::stats::Distribution;
 use crate::unit::{Nanos, Rate};
@@ -46,6 +46,7 @@ fn object(summary: &Summary) -> Value {
         "overloaded": summary.regime.is_overloaded,
         "backlog_max": summary.regime.backlog_max,
         "at_cap_s": summary.regime.at_cap.map(Nanos::as_secs_f64),
+        "cut": summary.cut.as_ref().map(cut),
         "began_unix_ns": summary.began_unix_ns,
         "measured_s": summary.measured.as_secs_f64(),
         "span_s": summary.span.as_secs_f64(),
@@ -169,6 +170,18 @@ fn gates(summary: &Summary) -> Value {
         json!({"gate": gate, "value": judged.value, "met": judged.is_met})
     };
     summary.gates.iter().map(gate).collect()
+}
+
+fn cut(cut: &Cut) -> Value {
+    let list = |list: &NumberList| (!list.is_empty()).then(|| list.to_string());
+    json!({
+        "from_ns": cut.from.map(|from| from.0),
+        "to_ns": cut.to.map(|to| to.0),
+        "phases": cut.phases.iter().map(|phase| phase.as_str()).collect::<Vec<_>>(),
+        "shards": list(&cut.shards),
+        "outcomes": cut.outcomes.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>(),
+        "statuses": list(&cut.statuses),
+    })
 }
 
 fn totals(tally: &Tally) -> Value {

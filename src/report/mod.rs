@@ -9,7 +9,7 @@ pub mod served;
 mod spectrum;
 pub mod text;
 
-pub use load::{LoadError, LogSource, load, load_files};
+pub use load::{Asked, LoadError, LogSource, load, load_files};
 
 #[cfg(test)]
 mod golden;

@@ -16,7 +16,7 @@ use crate::observe;
 use crate::outcome::{Gates, Verdict};
 use crate::plan::{Plan, Scheme};
 use crate::protocol::{Http1, Protocol, Tcp};
-use crate::report;
+use crate::report::{self, Asked};
 use crate::ring;
 use crate::sys::{cpu, resource, signal};
 
@@ -144,7 +144,7 @@ fn carry_out<P: Protocol>(
         Err(RunError::Stopped(Some(signal))) => return Ok(Exit::Signal(signal)),
         Err(error) => return Err(CliError::CannotRun(error.to_string())),
     };
-    show(&logs, false, &command.output, json, &command.gates, terminal)
+    show(&logs, &Asked::default(), &command.output, json, &command.gates, terminal)
         .map(|shown| Exit::of_run(signal, shown.invalid, shown.breached))
 }
 
@@ -157,14 +157,14 @@ pub(in crate::cli) struct Shown {
 /// Reads `logs`, judges and prints; into `json`, too.
 pub(in crate::cli) fn show(
     logs: &[std::path::PathBuf],
-    force: bool,
+    asked: &Asked,
     output: &Output,
     json: Option<JsonFile>,
     gates: &Gates,
     terminal: &Terminal,
 ) -> Result<Shown, CliError> {
     let cannot = |error: &dyn std::fmt::Display| CliError::CannotRun(error.to_string());
-    let mut summary = report::load_files(logs, force).map_err(|error| cannot(&error))?;
+    let mut summary = report::load_files(logs, asked).map_err(|error| cannot(&error))?;
     summary.judge(gates);
     let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
     // Both, whichever of them fails.
