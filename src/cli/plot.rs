@@ -11,10 +11,10 @@ use super::exit::Exit;
 use super::output::path;
 use super::terminal::Terminal;
 use crate::log::{LogError, Reader};
-use crate::outcome::Summary;
-use crate::outcome::pictures::{Cut, Pictures};
+use crate::outcome::pictures::Pictures;
+use crate::outcome::{Cut, Summary};
 use crate::plot::{Drawing, Image, Picture, Subject, draw};
-use crate::report;
+use crate::report::{self, Asked, LogSource as _};
 use crate::unit::Nanos;
 
 /// Pictures, complete.
@@ -46,6 +46,7 @@ impl PlotCommand {
         let cut = Cut {
             from: read_if_given("--from", &args.from)?,
             to: read_if_given("--to", &args.to)?,
+            ..Cut::default()
         };
         if let Some(to) = cut.to.filter(|&to| to <= cut.from.unwrap_or(Nanos::ZERO)) {
             return Err(CliError::rule("--to", to, "it is later than --from, like 10s"));
@@ -89,7 +90,7 @@ pub(super) fn execute(command: &PlotCommand, terminal: &Terminal) -> Exit {
 fn write_all(command: &PlotCommand, terminal: &Terminal) -> Result<(), CliError> {
     let PlotCommand { logs, folder, pictures, cut, image } = command;
     let read: Vec<(Summary, Pictures)> =
-        logs.iter().map(|log| gather(log, *cut)).collect::<Result<_, _>>()?;
+        logs.iter().map(|log| gather(log, cut)).collect::<Result<_, _>>()?;
     let names = names(logs);
     let subjects = names.iter().zip(&read).map(|(name, (summary, pictures))| Subject {
         name,
@@ -120,24 +121,28 @@ fn write_all(command: &PlotCommand, terminal: &Terminal) -> Result<(), CliError>
     Ok(())
 }
 
-/// What is to be drawn of the log at `path`.
+fn gather(path: &Path, cut: &Cut) -> Result<(Summary, Pictures), CliError> {
+    let asked = Asked { force: false, cut: cut.clone() };
+    let summary = report::load_files(&[path.to_owned()], &asked)
+        .map_err(|error| CliError::CannotRun(error.to_string()))?;
+    let pictures = pictures_of(path, &summary, cut)?;
+    Ok((summary, pictures))
+}
+
+/// What the log at `path`, whose summary this is, shows.
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn gather(path: &Path, cut: Cut) -> Result<(Summary, Pictures), CliError> {
+pub(super) fn pictures_of(path: &Path, summary: &Summary, cut: &Cut) -> Result<Pictures, CliError> {
     let cannot = |error: LogError| CliError::CannotRun(error.to_string());
-    let summary = report::load_files(&[path.to_owned()], false)
-        .map_err(|error| CliError::CannotRun(error.to_string()))?;
     let reader = Reader::open(path).map_err(cannot)?;
-    let start = reader.epoch() + reader.plan().warmup;
-    let pictures = Pictures::gather(&summary, start, cut, |take| {
-        for chunk in reader.chunks() {
-            let chunk = chunk?;
-            chunk.entries().for_each(|entry| take(chunk.shard(), &entry));
+    let pictures = Pictures::gather(summary, reader.measure_at(), cut, |take| {
+        for part in reader.parts(1)? {
+            part.each(|entry| take(part.shard(), entry))?;
         }
         Ok(())
     });
-    Ok((summary, pictures.map_err(cannot)?))
+    pictures.map_err(cannot)
 }
 
 /// What the logs are called: by their last names where these differ.

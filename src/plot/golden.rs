@@ -7,9 +7,9 @@ use std::path::Path;
 
 use super::{Picture, Subject, draw};
 use crate::evidence::{Entry, Hole, Outcome, Phase, Request, Step};
-use crate::outcome::Summary;
-use crate::outcome::pictures::{Cut, Pictures};
+use crate::outcome::pictures::Pictures;
 use crate::outcome::sample::{Run, failed, request};
+use crate::outcome::{Cut, Summary};
 use crate::unit::{Instant, Nanos};
 
 const START: Instant = Instant(5_000_000_000);
@@ -52,12 +52,12 @@ fn stormy() -> Run {
     run
 }
 
-fn pictures(run: &Run, summary: &Summary, cut: Cut) -> Pictures {
+fn pictures(run: &Run, summary: &Summary) -> Pictures {
     let hole = |at: u64, lost: u64| {
         let from = START + millis(at);
         Entry::Hole(Hole { from, to: from + Nanos(lost), lost: Nanos(lost), phase: Phase::Measure })
     };
-    let gathered = Pictures::gather(summary, START, cut, |take| {
+    let gathered = Pictures::gather(summary, START, &Cut::default(), |take| {
         [hole(20, 25_000), hole(120, 80_000), hole(250, 4_000_000)].iter().for_each(|h| take(0, h));
         for (index, shard) in run.shards.iter().enumerate() {
             let entries = shard.requests.iter().map(|request| Entry::Request(*request));
@@ -83,8 +83,8 @@ fn check(name: &str, written: &str) {
 fn every_picture_is_drawn_as_it_was() {
     let (stormy, steady) = (stormy(), Run::steady());
     let summaries = [&stormy, &steady].map(Run::summary);
-    let of_stormy = pictures(&stormy, &summaries[0], Cut::default());
-    let of_steady = pictures(&steady, &summaries[1], Cut::default());
+    let of_stormy = pictures(&stormy, &summaries[0]);
+    let of_steady = pictures(&steady, &summaries[1]);
     let logs = [
         Subject { name: "stormy", summary: &summaries[0], pictures: &of_stormy },
         Subject { name: "steady", summary: &summaries[1], pictures: &of_steady },
@@ -100,7 +100,7 @@ fn every_picture_is_drawn_as_it_was() {
 fn a_run_without_requests_still_makes_every_picture() {
     let run = Run { is_killed: true, ..Run::of(vec![vec![]]) };
     let summary = run.summary();
-    let pictures = pictures(&run, &summary, Cut::default());
+    let pictures = pictures(&run, &summary);
     let log = Subject { name: "empty", summary: &summary, pictures: &pictures };
     for &picture in Picture::ALL {
         let drawing = draw(picture, &[log, log]).unwrap();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Subject;
 use super::script::{Data, Script};
-use crate::outcome::pictures::{Axis, Curve, caption, spread, support};
+use crate::outcome::pictures::{Axis, Curve, band, caption, spread, support};
 use crate::stats::Distribution;
 use crate::unit::Nanos;
 
@@ -29,6 +29,18 @@ pub(super) fn draw(log: &Subject<'_>) -> (String, String) {
         script.label(name, colour, end);
         block(&mut data, name, "time_ns", curve);
     }
+    let confidence = &log.summary.confidence;
+    let blocks = [&confidence.response, &confidence.service];
+    let mut any = 0;
+    for ((name, _, distribution), blocks) in both.into_iter().zip(blocks) {
+        let band = band(blocks, distribution);
+        any |= u8::from(band.len() > 1);
+        let columns = "1/(1-p) low_ns high_ns";
+        data.block(&format!("{name}, 95 %"), columns, band, |out, (beyond, low, high)| {
+            write!(out, "{beyond:.6} {} {}", low.0, high.0)
+        });
+    }
+    script.number("any_band", any);
     (script.finish(include_str!("gnuplot/percentiles.gp")), data.finish())
 }
 

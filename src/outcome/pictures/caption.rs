@@ -25,5 +25,7 @@ pub fn load(plan: &Plan) -> String {
 /// The plan, the verdict and the count of samples in a line.
 pub fn caption(summary: &Summary) -> String {
     let count = summary.figures.response.count();
-    format!("{}  \u{b7}  {}  \u{b7}  n = {count}", load(&summary.plan), summary.verdict.as_str())
+    let cut = summary.cut.as_ref().map_or(String::new(), |cut| format!("{cut}  \u{b7}  "));
+    let verdict = summary.verdict.as_str();
+    format!("{}  \u{b7}  {cut}{verdict}  \u{b7}  n = {count}", load(&summary.plan))
 }

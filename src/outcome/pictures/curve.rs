@@ -1,7 +1,7 @@
 //! Distributions as lines on paper.
 
-use crate::stats::{Distribution, SAMPLES_BEYOND_MIN};
-use crate::unit::Nanos;
+use crate::stats::{Blocks, Distribution, SAMPLES_BEYOND_MIN};
+use crate::unit::{Nanos, Quantile};
 
 /// Time over percentile, as far as samples support it and beyond.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,22 @@ impl Curve {
         let last = self.unsupported.last().or(self.supported.last());
         last.map_or(Nanos::ZERO, |point| point.1)
     }
+}
+
+/// Points of a band to each tenth of what is beyond.
+const BAND_POINTS: f64 = 16.0;
+
+/// Where the curve of `distribution` lies with 95 % confidence: of each point `1 / (1 - p)`, the
+/// least and the most time at the quantile `p`. Empty where the run is too short to tell.
+pub fn band(blocks: &Blocks, distribution: &Distribution) -> Vec<(f64, Nanos, Nanos)> {
+    let last = support(distribution.count()).log10() * BAND_POINTS;
+    let points = (0..=last as u64).filter_map(|step| {
+        let beyond = 10f64.powf(step as f64 / BAND_POINTS);
+        let quantile = Quantile((1e6 - 1e6 / beyond).round() as u32);
+        let bounds = blocks.bounds(distribution, quantile).ok()?;
+        Some((beyond, bounds.low, bounds.high))
+    });
+    points.collect()
 }
 
 /// A point of a distribution function.

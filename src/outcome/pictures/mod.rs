@@ -10,12 +10,12 @@ mod steps;
 
 pub use axis::{Axis, Tick};
 pub use caption::{caption, load};
-pub use curve::{Curve, Share, shares, spread, support};
+pub use curve::{Curve, Share, band, shares, spread, support};
 pub use grid::{Cell, Grid};
 pub use lifetimes::{Life, Lifetimes, Stage, Stretch};
 pub use steps::{Step, steps};
 
-use super::Summary;
+use super::{Cut, Summary};
 use crate::evidence::{Entry, Hole, Phase, Request};
 use crate::unit::{Instant, Nanos};
 use grid::since_start;
@@ -34,15 +34,6 @@ pub struct Window {
     pub from: Nanos,
     /// Its end.
     pub to: Nanos,
-}
-
-/// What was asked to be shown; what is not given is chosen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cut {
-    /// From here on.
-    pub from: Option<Nanos>,
-    /// Up to here.
-    pub to: Option<Nanos>,
 }
 
 /// A hole on paper.
@@ -84,15 +75,17 @@ impl Pictures {
     pub fn gather<E>(
         summary: &Summary,
         start: Instant,
-        cut: Cut,
+        cut: &Cut,
         mut each: impl FnMut(&mut dyn FnMut(u32, &Entry)) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut sketch = Sketch::new(start, window(summary, cut));
+        let mut sketch = Sketch::new(start, window(summary, cut), cut);
         each(&mut |shard, entry| sketch.add(shard, entry))?;
-        let near = sketch.near_worst(summary, cut);
+        let near = sketch.near_worst(summary);
         let mut gatherer = Gatherer::new(start, near, sketch.worst.map(|worst| worst.session));
         each(&mut |shard, entry| {
-            if let Entry::Request(request) = entry {
+            if let Entry::Request(request) = entry
+                && cut.keeps_shard(shard)
+            {
                 gatherer.add(shard, request);
             }
         })?;
@@ -101,7 +94,7 @@ impl Pictures {
 }
 
 /// What time axes show: what was asked for, or the measure phase.
-fn window(summary: &Summary, cut: Cut) -> Window {
+fn window(summary: &Summary, cut: &Cut) -> Window {
     let from = cut.from.unwrap_or(Nanos::ZERO);
     let to = cut.to.unwrap_or(summary.measured).max(from + Nanos(1));
     Window { from, to }
@@ -116,7 +109,8 @@ struct Worst {
 }
 
 /// All but the lifetimes, which need to know the worst moment.
-struct Sketch {
+struct Sketch<'a> {
+    cut: &'a Cut,
     start: Instant,
     window: Window,
     response: Grid,
@@ -126,10 +120,11 @@ struct Sketch {
     worst: Option<Worst>,
 }
 
-impl Sketch {
-    fn new(start: Instant, window: Window) -> Self {
+impl<'a> Sketch<'a> {
+    fn new(start: Instant, window: Window, cut: &'a Cut) -> Self {
         let grid = Grid::new(window.from, window.to);
         Self {
+            cut,
             start,
             window,
             response: grid.clone(),
@@ -141,11 +136,16 @@ impl Sketch {
     }
 
     fn add(&mut self, shard: u32, entry: &Entry) {
+        if !self.cut.keeps_shard(shard) {
+            return;
+        }
         match entry {
-            Entry::Request(request) if request.phase == Phase::Measure => {
-                self.request(shard, request);
+            Entry::Request(request) => {
+                let request = self.cut.of(request, self.start);
+                if request.phase == Phase::Measure {
+                    self.request(shard, &request);
+                }
             }
-            Entry::Request(_) => {}
             Entry::Hole(hole) => self.hole(shard, hole),
         }
     }
@@ -188,8 +188,8 @@ impl Sketch {
 
     /// Where lifetimes are worth a look: around the longest, with as many beside it as make a
     /// picture.
-    fn near_worst(&self, summary: &Summary, cut: Cut) -> Window {
-        if cut != Cut::default() {
+    fn near_worst(&self, summary: &Summary) -> Window {
+        if self.cut.from.is_some() || self.cut.to.is_some() {
             return self.window;
         }
         let Some(worst) = self.worst else { return self.window };
@@ -222,7 +222,7 @@ mod tests {
 
     const START: Instant = Instant(5_000_000_000);
 
-    fn pictures(run: &Run, holes: &[Hole], cut: Cut) -> Pictures {
+    fn pictures(run: &Run, holes: &[Hole], cut: &Cut) -> Pictures {
         let gathered = Pictures::gather(&run.summary(), START, cut, |take| {
             holes.iter().for_each(|hole| take(0, &Entry::Hole(*hole)));
             for (index, shard) in run.shards.iter().enumerate() {
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn every_timed_request_is_in_the_grids() {
-        let gathered = pictures(&Run::steady(), &[], Cut::default());
+        let gathered = pictures(&Run::steady(), &[], &Cut::default());
         assert_eq!((samples(&gathered.response), samples(&gathered.lag)), (1000, 1000));
         assert_eq!(gathered.window, Window { from: Nanos::ZERO, to: Nanos::from_secs(1) });
     }
@@ -251,7 +251,7 @@ mod tests {
             600..650 => (Nanos::from_millis(650 - k), Nanos::ZERO),
             _ => (Nanos::ZERO, Nanos::ZERO),
         });
-        let Lifetimes { window, lives, one_in } = pictures(&slow, &[], Cut::default()).lifetimes;
+        let Lifetimes { window, lives, one_in } = pictures(&slow, &[], &Cut::default()).lifetimes;
         let worst = Nanos::from_millis(600);
         assert!(window.from < worst && worst + Nanos::from_millis(50) < window.to, "{window:?}");
         assert!((100..110).contains(&lives.len()), "{}", lives.len());
@@ -261,8 +261,8 @@ mod tests {
     #[test]
     fn a_cut_is_what_the_time_axes_show() {
         let (from, to) = (Nanos::from_millis(100), Nanos::from_millis(200));
-        let cut = Cut { from: Some(from), to: Some(to) };
-        let gathered = pictures(&Run::steady(), &[], cut);
+        let cut = Cut { from: Some(from), to: Some(to), ..Cut::default() };
+        let gathered = pictures(&Run::steady(), &[], &cut);
         let window = Window { from, to };
         assert_eq!((gathered.window, gathered.lifetimes.window), (window, window));
         assert_eq!(samples(&gathered.response), 100);
@@ -277,16 +277,16 @@ mod tests {
             Hole { from, to: from + lost, lost, phase: Phase::Measure }
         };
         let holes: Vec<Hole> = (0..5000).map(hole).collect();
-        let gathered = pictures(&Run::steady(), &holes, Cut::default());
+        let gathered = pictures(&Run::steady(), &holes, &Cut::default());
         assert_eq!((gathered.holes.len(), gathered.holes_left_out), (1000, 4000));
         assert_eq!(gathered.holes[0].lost, Nanos(4020));
     }
 
     #[test]
     fn a_run_without_requests_has_empty_pictures() {
-        let gathered = pictures(&Run::of(vec![vec![]]), &[], Cut::default());
+        let gathered = pictures(&Run::of(vec![vec![]]), &[], &Cut::default());
         assert!(gathered.lifetimes.lives.is_empty() && gathered.response.cells(9).is_empty());
-        let one = pictures(&Run::of(vec![vec![request(3)]]), &[], Cut::default());
+        let one = pictures(&Run::of(vec![vec![request(3)]]), &[], &Cut::default());
         assert_eq!(one.lifetimes.lives.len(), 1);
     }
 }

@@ -52,4 +52,4 @@ set palette defined (0 "#8BD05A", 1 "#35B779", 2 "#21918C", 3 "#31688E", 4 "#443
 set style fill solid border
 
 plot data index "cells" using 1:3:1:2:3:4:5 with boxxyerror lw 0.3 lc palette, \
-     data index "holes" using 1:(rug):1:2:(rug):(top) with boxxyerror lw 1 lc rgb red
+     data index "holes" using 1:(rug):1:2:(rug):(top) with boxxyerror lw 1 lc rgb purple

@@ -49,7 +49,7 @@ set key at screen 0.885, screen 0.85 left top vertical Left reverse samplen 0.8 
     textcolor rgb ink
 set rmargin at screen 0.86
 
-plot data index "holes" using 1:(0):1:2:(0):(lines) with boxxyerror lc rgb "#F6E3EC", \
+plot data index "holes" using 1:(0):1:2:(0):(lines) with boxxyerror lc rgb "#F1DAE6", \
      data index "wait" using 2:1:2:3:($1 - thickness):1 with boxxyerror lc rgb orange title "wait", \
      data index "lag" using 2:1:2:3:($1 - thickness):1 with boxxyerror lc rgb red title "lag", \
      data index "connect" using 2:1:2:3:($1 - thickness):1 with boxxyerror lc rgb purple \
@@ -60,4 +60,4 @@ plot data index "holes" using 1:(0):1:2:(0):(lines) with boxxyerror lc rgb "#F6E
          title "answer", \
      data index "failed" using 2:($1 - thickness / 2) with points pt 2 ps 0.7 lw 1.5 lc rgb "black" \
          title any_failed ? "failed" : "", \
-     NaN with boxes lc rgb "#F6E3EC" title any_holes ? "hole" : ""
+     NaN with boxes lc rgb "#F1DAE6" title any_holes ? "hole" : ""

@@ -8,6 +8,7 @@ caption = '1000/s even for 300ms, concurrence 4 fresh  ·  VALID  ·  n = 290'
 unsupported = 29
 percentile_axis = 'set logscale x; set xrange [1:435]; set xtics ("min" 1, "50 %%" 2, "90 %%" 10, "99 %%" 100)'
 length_axis = 'set logscale y; set yrange [50000:100000000]; set ytics ("100 us" 100000, "1 ms" 1000000, "10 ms" 10000000, "100 ms" 100000000)'
+any_band = 1
 
 # The look that all pictures share.
 if (!exists("term")) term = "svg"
@@ -46,7 +47,13 @@ set object 1 rectangle from unsupported, graph 0 to graph 1, graph 1 \
 set label 90 "fewer than\n10 samples\nbeyond" at unsupported, graph 0.13 offset 0.6, 0 \
     tc rgb grey font ",11"
 
-plot data index "response" using 1:2 with lines lw 2.5 lc rgb blue, \
+set style fill transparent solid 0.18 noborder
+set key at graph 0.02, graph 0.97 left top Left reverse samplen 1.5 textcolor rgb ink
+
+plot data index "response, 95 %" using 1:2:3 with filledcurves lc rgb blue, \
+     data index "service, 95 %" using 1:2:3 with filledcurves lc rgb orange, \
+     NaN with boxes lc rgb grey title any_band ? "95 % confidence" : "", \
+     data index "response" using 1:2 with lines lw 2.5 lc rgb blue, \
      data index "service" using 1:2 with lines lw 2.5 lc rgb orange, \
      data index "response, unsupported" using 1:2 with lines lw 1.2 dt 2 lc rgb blue, \
      data index "service, unsupported" using 1:2 with lines lw 1.2 dt 2 lc rgb orange
