@@ -207,6 +207,10 @@ pub(super) struct ReportArgs {
     #[argh(option, arg_name = "T")]
     pub to: Option<String>,
 
+    /// leave out the start of the measure phase: T long, or auto, where it settles (default 0)
+    #[argh(option, short = 'w', arg_name = "T|auto")]
+    pub warmup: Option<String>,
+
     /// phases to count, like warmup,measure (default measure)
     #[argh(option, arg_name = "LIST")]
     pub phase: Option<String>,

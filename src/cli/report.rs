@@ -36,8 +36,38 @@ impl ReportCommand {
             logs.push("onrush.data".into());
         }
         let output = Output::new(&args.format, &args.json, args.latency)?;
-        let asked = Asked { force: args.force, cut: cut_of(args)? };
+        let mut asked = Asked { force: args.force, cut: cut_of(args)?, settled: false };
+        if let Some(typed) = &args.warmup {
+            match warm_up_of(typed, args)? {
+                WarmUp::Auto => asked.settled = true,
+                WarmUp::Length(length) => {
+                    asked.cut.from = (length > Nanos::ZERO).then_some(length);
+                }
+            }
+        }
         Ok(Self { logs, output, asked })
+    }
+}
+
+/// What a report leaves out at the start.
+enum WarmUp {
+    /// What is not settled yet.
+    Auto,
+    /// So much.
+    Length(Nanos),
+}
+
+fn warm_up_of(typed: &str, args: &ReportArgs) -> Result<WarmUp, CliError> {
+    let wrong = |rule: &str| CliError::rule("--warmup", typed, rule);
+    if args.from.is_some() {
+        return Err(wrong("--from says already where to begin, like --from 2s alone"));
+    }
+    match typed {
+        "auto" => Ok(WarmUp::Auto),
+        _ => match typed.parse() {
+            Ok(length) => Ok(WarmUp::Length(length)),
+            Err(_) => Err(wrong("it is a time, or auto: where the run settles, like 2s")),
+        },
     }
 }
 

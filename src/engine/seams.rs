@@ -44,6 +44,8 @@ pub struct ShardYield<L> {
     pub holes: Holes,
     /// Passes of the measure phase in which there was something to do.
     pub busy: Busy,
+    /// Sum over time of the sessions that were open, from the start to the end of the drain.
+    pub open_ns: u64,
     /// When the measure phase ended for this shard.
     pub ended_at: Instant,
     /// When its last request ended.

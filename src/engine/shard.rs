@@ -70,6 +70,8 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
     pub(super) closed_left: u64,
     pub(super) sessions_begun: u64,
     pub(super) sessions_open: u64,
+    /// Sum over time of the sessions that were open, in session-ns.
+    open_ns: u64,
     pub(super) connections_open: u64,
     pub(super) phase: Phase,
     pub(super) tally: Tally,
@@ -150,6 +152,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             closed_left,
             sessions_begun: 0,
             sessions_open: 0,
+            open_ns: 0,
             connections_open: 0,
             phase: Phase::Connect,
             tally,
@@ -250,6 +253,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     #[inline]
     fn pass(&mut self, edges: &mut impl Edges) -> Result<(), ShardError> {
         let now = self.clock.now();
+        self.open_ns += self.sessions_open * now.since(self.last_pass).0;
         let count = self.queue.reap(&mut self.batch);
         self.look_back(count as u32, now);
         self.handle(count, now);
@@ -571,6 +575,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             buffers_exhausted: self.buffers_exhausted,
             busy: measured.busy,
             holes: self.gaps.into_holes(),
+            open_ns: self.open_ns,
             ended_at: self.ended_at,
             last_done_at: self.last_done_at,
         }

@@ -112,6 +112,9 @@ record! {
         pub holes: Option<Holes>,
         /// Passes in which there was something to do.
         pub busy: Option<Busy>,
+        /// Sum over time of the sessions that were open, each from its first send to its last
+        /// end, over the whole run: session-ns.
+        pub open_ns: Option<u64>,
         /// From the start of the measure phase to the last end of a request of it that was ok.
         pub span: Nanos,
         /// What it counted.

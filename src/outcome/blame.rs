@@ -15,8 +15,9 @@ const REMEMBERED_MAX: usize = 1 << 16;
 const BLAMED_TENTHS: u64 = 9;
 
 /// The latest holes of a shard, apart and in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recent {
+    is_lag_ours: bool,
     latest: VecDeque<Span>,
 }
 
@@ -36,6 +37,12 @@ impl Span {
 }
 
 impl Recent {
+    /// None yet. `is_lag_ours`: what was ready and not sent waited for us, and for nothing that
+    /// the plan asked of us.
+    pub(super) fn new(is_lag_ours: bool) -> Self {
+        Self { is_lag_ours, latest: VecDeque::new() }
+    }
+
     /// Takes the hole that follows those taken so far.
     pub(super) fn push(&mut self, hole: &Hole) {
         let last = self.latest.back();
@@ -55,17 +62,17 @@ impl Recent {
     /// the hole ended.
     #[inline]
     pub(super) fn share_of(&self, request: &Request) -> Nanos {
-        let lag = if request.was_sent() { request.lag() } else { Nanos::ZERO };
-        if self.latest.back().is_none_or(|last| last.to <= request.intended_at) {
-            return lag;
-        }
-        let (ready_at, sent_at) = match request.was_sent() {
+        let (ready_at, sent_at) = match self.is_lag_ours && request.was_sent() {
             true => (request.ready_at, request.sent_at),
             false => (request.done_at, request.done_at),
         };
-        let waiting = self.lost_within(request.intended_at, ready_at);
-        let served = self.lost_within(sent_at, request.done_at);
-        Nanos(lag.0.saturating_add(waiting).saturating_add(served))
+        let lag = sent_at.since(ready_at).0;
+        if self.latest.back().is_none_or(|last| last.to <= request.intended_at) {
+            return Nanos(lag);
+        }
+        let before = self.lost_within(request.intended_at, ready_at);
+        let after = self.lost_within(sent_at, request.done_at);
+        Nanos(lag.saturating_add(before).saturating_add(after))
     }
 
     /// Time lost in holes from `from` to `to`.
@@ -207,7 +214,7 @@ mod tests {
     }
 
     fn recent(spans: &[(u64, u64, u64)]) -> Recent {
-        let mut recent = Recent::default();
+        let mut recent = Recent::new(true);
         spans.iter().for_each(|&(from, to, lost)| recent.push(&hole(from, to, lost)));
         recent
     }
@@ -251,6 +258,14 @@ mod tests {
         let unserved = failed(0, Outcome::Unserved, Step::None, 0);
         let life = Request { intended_at: Instant(0), done_at: Instant(1000), ..unserved };
         check(&[(100, 200, 100)], &life, 100);
+    }
+
+    #[test]
+    fn in_a_rush_only_holes_are_ours() {
+        let mut recent = Recent::new(false);
+        recent.push(&hole(100, 200, 100));
+        assert_eq!(recent.share_of(&life(50, 60, 180, 300)), Nanos(100));
+        assert_eq!(recent.share_of(&life(300, 300, 900, 950)), Nanos::ZERO);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From records and trailer to a summary.
 
-use super::recount::Recount;
+use super::recount::{self, Recount};
 use super::summary::{Clues, Confidence, Figures, Rates, ShardSummary, Summary};
 use super::{Blame, Cut, Regime, Series, Steady, Timeline, Trailer, Verdict};
 use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
@@ -67,7 +67,7 @@ impl Builder {
         }
         let index = shard as usize;
         if index >= self.shards.len() {
-            self.shards.resize_with(index + 1, || Recount::new(self.measure_at));
+            self.shards.resize_with(index + 1, || Recount::new(&self.plan, self.measure_at));
         }
         self.shards.get_mut(index)
     }
@@ -107,6 +107,8 @@ impl Builder {
                 .filter(|_| keeps_all)
                 .map(|evidence| difference(&self.shards, evidence)),
             prompt: times.prompt,
+            open_ns: self.shards.iter().map(|shard| shard.open_ns).sum(),
+            measure_at: self.measure_at,
             has_ended,
         };
         let span = evidence
@@ -213,9 +215,14 @@ fn by_shard(
 }
 
 fn difference(recounts: &[Recount], evidence: &Evidence) -> u64 {
-    let none = Recount::new(Instant::ZERO);
-    let shards = evidence.shards.iter().enumerate();
-    shards.map(|(i, s)| recounts.get(i).unwrap_or(&none).difference(&s.tally)).sum()
+    let none = Tally::default();
+    let recorded = recounts.iter().map(|recount| &recount.tally).chain(std::iter::repeat(&none));
+    evidence
+        .shards
+        .iter()
+        .zip(recorded)
+        .map(|(seen, own)| recount::difference(own, &seen.tally))
+        .sum()
 }
 
 /// Lengths that the records of all shards show, from their first intended time on.
@@ -328,13 +335,14 @@ mod tests {
     fn read_in_parts(entries: &[Entry], cuts: &[usize]) -> String {
         let measure_at = request(0).intended_at;
         let run = Run { is_killed: true, ..Run::of(vec![]) };
-        let mut builder = Builder::new(Plan { shards: 1, ..run.plan }, run.environment);
+        let plan = Plan { shards: 1, ..run.plan };
+        let mut builder = Builder::new(plan.clone(), run.environment);
         let mut before = Vec::new();
         let mut from = 0;
         for &to in cuts.iter().chain([&entries.len()]) {
             let mut recount = match from {
-                0 => Recount::new(measure_at),
-                _ => Recount::further_on(measure_at, &before),
+                0 => Recount::new(&plan, measure_at),
+                _ => Recount::further_on(&plan, measure_at, &before),
             };
             for entry in &entries[from..to] {
                 match entry {

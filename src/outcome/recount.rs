@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::blame::{Blame, Lost, Recent};
 use super::{Series, Timeline};
 use crate::evidence::{Hole, Outcome, Phase, Request, Step, Tally};
-use crate::unit::{Instant, Nanos};
+use crate::plan::{Pattern, Plan};
+use crate::unit::{Instant, Nanos, Rate};
 
 /// Counts the records of one shard anew, or those of a part of its log: parts that are counted
 /// apart and merged in the order of the log give, bit by bit, what one pass gives (up to the 64
@@ -24,9 +25,12 @@ pub struct Recount {
     measure_at: Instant,
     /// The latest holes so far.
     recent: Recent,
-    /// Sessions of several requests that have begun and not ended, with their intended start
-    /// where it is of the measure phase; never more than are open at a time.
-    open: HashMap<u64, Option<Instant>>,
+    /// How long sessions were open, from their first send to their last end, all together and of
+    /// whatever phase, in ns.
+    pub(super) open_ns: u128,
+    /// Sessions of several requests that have begun and not ended; never more than are open at a
+    /// time.
+    open: HashMap<u64, Begun>,
     /// Last requests of sessions that began before this part; `None` where nothing was before.
     strays: Option<Vec<Request>>,
     /// First intended time of the measure phase.
@@ -39,9 +43,20 @@ pub struct Recount {
     pub(super) last_ok_at: Instant,
 }
 
+/// The first request of a session.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    /// Where it is of the measure phase.
+    intended_at: Option<Instant>,
+    sent_at: Instant,
+}
+
 impl Recount {
     /// Nothing yet, at the beginning of a shard's log; the measure phase began at `measure_at`.
-    pub fn new(measure_at: Instant) -> Self {
+    pub fn new(plan: &Plan, measure_at: Instant) -> Self {
+        // In a rush, what is behind others is as late as one core takes to send them; a closed
+        // loop wants nothing at any time. Only holes are ours there.
+        let is_lag_ours = plan.rate != Rate::Max && !matches!(plan.pattern, Pattern::Rush(_));
         Self {
             tally: Tally::prepared(),
             series: Series::new(),
@@ -50,7 +65,8 @@ impl Recount {
             lost: Lost::default(),
             records: 0,
             measure_at,
-            recent: Recent::default(),
+            recent: Recent::new(is_lag_ours),
+            open_ns: 0,
             open: HashMap::new(),
             strays: None,
             first_intended_at: Instant::NEVER,
@@ -63,8 +79,8 @@ impl Recount {
     /// Nothing yet, further on in a shard's log, in which `before` are the holes so far: what is
     /// counted here is to be merged behind the parts before it.
     /// A request looks back at the holes that it lived through, wherever they stand.
-    pub fn further_on(measure_at: Instant, before: &[Hole]) -> Self {
-        let mut recount = Self { strays: Some(Vec::new()), ..Self::new(measure_at) };
+    pub fn further_on(plan: &Plan, measure_at: Instant, before: &[Hole]) -> Self {
+        let mut recount = Self { strays: Some(Vec::new()), ..Self::new(plan, measure_at) };
         before.iter().for_each(|hole| recount.recent.push(hole));
         recount
     }
@@ -112,6 +128,7 @@ impl Recount {
         self.blame.merge(&next.blame);
         self.lost.merge(&next.lost);
         self.records += next.records;
+        self.open_ns += next.open_ns;
         self.recent = next.recent;
         self.first_intended_at = self.first_intended_at.min(next.first_intended_at);
         self.last_prompt_at = self.last_prompt_at.max(next.last_prompt_at);
@@ -129,28 +146,31 @@ impl Recount {
             }
             return;
         }
-        let began = (request.phase == Phase::Measure).then_some(request.intended_at);
-        if began.is_some() {
+        let intended_at = (request.phase == Phase::Measure).then_some(request.intended_at);
+        if intended_at.is_some() {
             self.count_arrival(request);
         }
+        let sent_at = if request.was_sent() { request.sent_at } else { request.done_at };
+        let begun = Begun { intended_at, sent_at };
         match request.last {
-            true => self.count_ended(began, request),
-            false => drop(self.open.insert(request.session, began)),
+            true => self.count_ended(begun, request),
+            false => drop(self.open.insert(request.session, begun)),
         }
     }
 
     /// Ends a session of several requests with its last one.
     fn end_session(&mut self, last: &Request) {
         match (self.open.remove(&last.session), &mut self.strays) {
-            (Some(began), _) => self.count_ended(began, last),
+            (Some(begun), _) => self.count_ended(begun, last),
             (None, Some(strays)) => strays.push(*last),
             (None, None) => {}
         }
     }
 
-    fn count_ended(&mut self, began: Option<Instant>, last: &Request) {
-        let Some(began) = began else { return };
-        self.series.record_session(began, last);
+    fn count_ended(&mut self, begun: Begun, last: &Request) {
+        self.open_ns += u128::from(last.done_at.since(begun.sent_at).0);
+        let Some(intended_at) = begun.intended_at else { return };
+        self.series.record_session(intended_at, last);
         match last.outcome {
             Outcome::Ok => self.tally.sessions_ok += 1,
             _ if is_start(last) || last.request > 0 => self.tally.sessions_failed += 1,
@@ -160,7 +180,8 @@ impl Recount {
 
     /// What was counted, with the sessions that are still open.
     pub(super) fn into_counts(mut self) -> (Tally, Series, Lost) {
-        self.tally.sessions_in_flight = self.open.values().flatten().count() as u64;
+        let is_counted = |begun: &&Begun| begun.intended_at.is_some();
+        self.tally.sessions_in_flight = self.open.values().filter(is_counted).count() as u64;
         (self.tally, self.series, self.lost)
     }
 
@@ -173,17 +194,17 @@ impl Recount {
         }
         self.tally.sessions_deferred += u64::from(first.wait() > Nanos::ZERO);
     }
+}
 
-    /// Requests that what the run counted and what the records say do not agree on.
-    pub(super) fn difference(&self, counted: &Tally) -> u64 {
-        let requests: u64 = Outcome::ALL
-            .iter()
-            .map(|&outcome| self.tally.outcome(outcome).abs_diff(counted.outcome(outcome)))
-            .sum();
-        let sessions = self.tally.sessions_ok.abs_diff(counted.sessions_ok)
-            + self.tally.sessions_failed.abs_diff(counted.sessions_failed);
-        requests.max(sessions)
-    }
+/// Requests that what the run counted and what the records say do not agree on.
+pub(super) fn difference(recorded: &Tally, counted: &Tally) -> u64 {
+    let requests: u64 = Outcome::ALL
+        .iter()
+        .map(|&outcome| recorded.outcome(outcome).abs_diff(counted.outcome(outcome)))
+        .sum();
+    let sessions = recorded.sessions_ok.abs_diff(counted.sessions_ok)
+        + recorded.sessions_failed.abs_diff(counted.sessions_failed);
+    requests.max(sessions)
 }
 
 /// Handed to the ring, or failed for want of a port: it counts as sent.

@@ -2,7 +2,7 @@
 
 use super::{Builder, Summary, Trailer};
 use crate::evidence::{
-    Calibration, Environment, Evidence, Hole, Holes, Outcome, Phase, Request, Resources,
+    Busy, Calibration, Environment, Evidence, Hole, Holes, Outcome, Phase, Request, Resources,
     ShardEvidence, Step, Tally,
 };
 use crate::plan::Plan;
@@ -152,6 +152,8 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
     tally.concurrence_max = 1;
     let evidence = ShardEvidence {
         holes: Some(Holes::prepared()),
+        busy: Some(Busy { passes: 2000, time: Some(Nanos::from_millis(200)), ..Busy::default() }),
+        open_ns: Some(open_ns(&requests)),
         cpu: index as u64,
         ring: "defer-taskrun".into(),
         enters: 500,
@@ -163,6 +165,11 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
         ..ShardEvidence::default()
     };
     Shard { evidence, requests, holes: Vec::new() }
+}
+
+/// As the engine would sum it up, for sessions of one request.
+fn open_ns(requests: &[Request]) -> u64 {
+    requests.iter().filter(|request| request.was_sent()).map(|request| request.service().0).sum()
 }
 
 fn environment() -> Environment {

@@ -15,6 +15,9 @@ pub struct Steady {
     /// Where the steady part begins, from the start of the measure phase, by MSER-5 on the mean
     /// response; `None` where that is not within the first half, or the run too short to tell.
     pub from: Option<Nanos>,
+    /// By how much what is before `from` shifts the mean response, as a share of what the mean is
+    /// without it.
+    pub warm_up: f64,
     /// The run is long enough to tell, and did not settle within its first half.
     pub is_unsettled: bool,
     /// By how much the median response changed from start to end, as a share of what it was on
@@ -49,11 +52,23 @@ impl Steady {
         let per_piece = measured.as_secs_f64() / PIECES.min(count.max(1)) as f64;
         Self {
             from,
+            warm_up: from.map_or(0.0, |from| shift(intervals, (from.0 / width.0) as usize - first)),
             is_unsettled,
             trend: trend_of(intervals),
             growth_per_s: growth.map(|growth| growth / per_piece),
         }
     }
+}
+
+/// By how much the first `count` intervals shift the mean response of all.
+fn shift(intervals: &[Interval], count: usize) -> f64 {
+    let mean = |intervals: &[Interval]| {
+        let samples: u64 = intervals.iter().map(|interval| interval.response.count()).sum();
+        let sum: u128 = intervals.iter().map(|interval| interval.response_sum).sum();
+        sum as f64 / samples.max(1) as f64
+    };
+    let rest = mean(&intervals[count..]);
+    (mean(intervals) - rest).abs() / rest.max(1.0)
 }
 
 /// MSER-5 on the mean response of each interval; those without samples have none.

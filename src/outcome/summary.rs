@@ -6,7 +6,7 @@ use super::{Blame, Cut, Lost, Ours, Regime, Series, Steady, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
 use crate::plan::Plan;
 use crate::stats::{Blocks, Distribution};
-use crate::unit::{Nanos, Rate};
+use crate::unit::{Instant, Nanos, Rate};
 
 /// What a run yielded, or several merged ones.
 #[derive(Debug, Clone)]
@@ -70,6 +70,10 @@ pub(super) struct Clues {
     /// From the start of the measure phase to the last send of a session that did not have to
     /// wait, where the log holds one.
     pub(super) prompt: Option<Nanos>,
+    /// How long sessions were open by the records, all together, in ns.
+    pub(super) open_ns: u128,
+    /// Start of the measure phase on the run's clock.
+    pub(super) measure_at: Instant,
     /// The log has its trailer.
     pub(super) has_ended: bool,
 }

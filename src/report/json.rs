@@ -5,13 +5,13 @@ mod evidence;
 
 use serde_json::{Map, Value, json};
 
-use super::errors;
 use super::figures::PERCENTILES;
+use super::{errors, times};
 use crate::evidence::{Evidence, Outcome, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::Plan;
-use crate::stats::Distribution;
-use crate::unit::{Nanos, Rate};
+use crate::stats::{Bounds, Distribution};
+use crate::unit::{Nanos, Quantile, Rate};
 
 /// Version of the keys; a key is never taken back within one.
 const SCHEMA_VERSION: u32 = 1;
@@ -62,13 +62,14 @@ fn object(summary: &Summary) -> Value {
             "requests_per_s": summary.rates.requests_per_s,
             "bytes_received_per_s": summary.rates.bytes_received_per_s,
         },
-        "response_ns": times(&figures.response),
-        "service_ns": times(&figures.service),
-        "wait_ns": times(&figures.wait),
-        "lag_ns": times(&figures.lag),
-        "connect_ns": times(&figures.connect),
-        "first_byte_ns": times(&figures.first_byte),
-        "session_ns": times(&figures.session),
+        "steady": steady(summary),
+        "response_ns": response(summary),
+        "service_ns": service(summary),
+        "wait_ns": times_of(&figures.wait),
+        "lag_ns": times_of(&figures.lag),
+        "connect_ns": times_of(&figures.connect),
+        "first_byte_ns": times_of(&figures.first_byte),
+        "session_ns": times_of(&figures.session),
         "outcomes": outcomes(tally),
         "status": statuses(tally),
         "errors": failures(tally),
@@ -154,6 +155,7 @@ fn checks(summary: &Summary) -> Value {
     let check = |check: &Check| {
         json!({
             "name": check.name,
+            "says": check.says,
             "state": check.state.as_str(),
             "value": check.value,
             "unit": check.unit,
@@ -222,7 +224,7 @@ fn connections(tally: &Tally) -> Value {
     })
 }
 
-fn times(distribution: &Distribution) -> Value {
+fn times_of(distribution: &Distribution) -> Value {
     let nanos = |time: Option<Nanos>| json!(time.map(|time| time.0));
     let mut out = Map::new();
     out.insert("count".into(), json!(distribution.count()));
@@ -231,10 +233,49 @@ fn times(distribution: &Distribution) -> Value {
     out.insert("mean".into(), json!(distribution.mean().map(tenths)));
     out.insert("stddev".into(), json!(distribution.stddev().map(tenths)));
     for quantile in PERCENTILES {
-        let key = quantile.to_string().replace('.', "_");
-        out.insert(key, nanos(distribution.quantile(quantile)));
+        out.insert(key(quantile), nanos(distribution.quantile(quantile)));
     }
     Value::Object(out)
+}
+
+/// The response, with what can be said of its percentiles.
+fn response(summary: &Summary) -> Value {
+    let mut out = times_of(&summary.figures.response);
+    out["ci95"] = by_percentile(|at| bounds(times::response_bounds(summary, at)));
+    out["ci95_needs"] = by_percentile(|at| json!(times::samples_needed(summary, at)));
+    out["own_at_most"] = by_percentile(|at| json!(summary.ours.at(at).map(|ours| ours.0)));
+    out["blamed_share"] = by_percentile(|at| json!(summary.ours.blamed_from(at)));
+    out
+}
+
+fn service(summary: &Summary) -> Value {
+    let mut out = times_of(&summary.figures.service);
+    out["ci95"] = by_percentile(|at| bounds(times::service_bounds(summary, at)));
+    out
+}
+
+fn bounds(bounds: Option<Bounds>) -> Value {
+    json!(bounds.map(|bounds| [bounds.low.0, bounds.high.0]))
+}
+
+fn by_percentile(of: impl Fn(Quantile) -> Value) -> Value {
+    Value::Object(PERCENTILES.iter().map(|&at| (key(at), of(at))).collect())
+}
+
+/// `p99_9`.
+fn key(percentile: Quantile) -> String {
+    percentile.to_string().replace('.', "_")
+}
+
+fn steady(summary: &Summary) -> Value {
+    let steady = &summary.steady;
+    json!({
+        "settled_from_s": steady.from.map(Nanos::as_secs_f64),
+        "warm_up_shift": steady.from.map(|_| steady.warm_up),
+        "unsettled": steady.is_unsettled,
+        "trend": steady.trend,
+        "growth_per_s": steady.growth_per_s,
+    })
 }
 
 /// A tenth of a nanosecond is more than any clock here tells.
@@ -324,8 +365,8 @@ fn shard((index, shard): (usize, &ShardSummary)) -> Value {
         "totals": totals(&shard.tally),
         "requests": requests(&shard.tally, seen.is_some()),
         "connections": seen.map(|_| connections(&shard.tally)),
-        "response_ns": times(&shard.response),
-        "lag_ns": times(&shard.lag),
+        "response_ns": times_of(&shard.response),
+        "lag_ns": times_of(&shard.lag),
         "outcomes": outcomes(&shard.tally),
         "resources": evidence::of_shard(seen),
         "holes": evidence::holes(seen),
@@ -343,6 +384,6 @@ fn file(part: &Part) -> Value {
         "totals": totals(&own.tally),
         "requests": requests(&own.tally, own.evidence.is_some()),
         "achieved_per_s": own.rates.achieved_per_s,
-        "response_ns": times(&own.figures.response),
+        "response_ns": times_of(&own.figures.response),
     })
 }

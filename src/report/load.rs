@@ -52,6 +52,8 @@ pub struct Asked {
     pub force: bool,
     /// Count this part of the logs.
     pub cut: Cut,
+    /// Leave out of each log what MSER-5 finds to be its warm-up, too.
+    pub settled: bool,
 }
 
 /// Why there is nothing to report.
@@ -89,7 +91,7 @@ pub fn load<L: LogSource>(
 ) -> Result<Summary, LoadError<L::Error>> {
     let mut parts = Vec::new();
     for (name, log) in logs {
-        match summary_of(&log, &asked.cut) {
+        match settled_summary_of(&log, asked) {
             Ok(summary) => parts.push(outcome::Part { name, summary }),
             Err(why) => return Err(LoadError::Log(why.into())),
         }
@@ -144,7 +146,7 @@ impl LogSource for Reader {
     fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), LogError> {
         let mut parts = self.parts(cpu::allowed().len())?;
         parts.retain(|part| cut.keeps_shard(part.shard()));
-        let measure_at = LogSource::measure_at(self);
+        let (plan, measure_at) = (Self::plan(self), LogSource::measure_at(self));
         let holes = side_by_side(parts.len(), |i| match parts.get(i + 1) {
             Some(next) if !next.is_first() => parts[i].holes(),
             _ => Ok(Vec::new()),
@@ -152,8 +154,8 @@ impl LogSource for Reader {
         let counts = side_by_side(parts.len(), |i| {
             let first = (0..=i).rev().find(|&j| parts[j].is_first()).unwrap_or(i);
             let recount = match parts[i].is_first() {
-                true => Recount::new(measure_at),
-                false => Recount::further_on(measure_at, &holes[first..i].concat()),
+                true => Recount::new(plan, measure_at),
+                false => Recount::further_on(plan, measure_at, &holes[first..i].concat()),
             };
             count(&parts[i], recount, (!cut.is_whole()).then_some((cut, measure_at)))
         })?;
@@ -203,6 +205,18 @@ fn side_by_side<T: Send, E: Send>(
     });
     done.sort_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, done)| done).collect()
+}
+
+/// The summary of what is asked for; read again where its warm-up is to be left out, which only
+/// the whole can tell.
+fn settled_summary_of<L: LogSource>(log: &L, asked: &Asked) -> Result<Summary, L::Error> {
+    let whole = summary_of(log, &asked.cut)?;
+    match whole.steady.from {
+        Some(from) if asked.settled && from > asked.cut.from.unwrap_or_default() => {
+            summary_of(log, &Cut { from: Some(from), ..asked.cut.clone() })
+        }
+        _ => Ok(whole),
+    }
 }
 
 fn summary_of<L: LogSource>(log: &L, cut: &Cut) -> Result<Summary, L::Error> {

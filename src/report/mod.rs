@@ -3,11 +3,13 @@
 mod aperf;
 mod errors;
 mod figures;
+mod findings;
 pub mod json;
 mod load;
 pub mod served;
 mod spectrum;
 pub mod text;
+mod times;
 
 pub use load::{Asked, LoadError, LogSource, load, load_files};
 

@@ -6,12 +6,14 @@ use std::fmt::Write as _;
 use super::figures::{
     PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
 };
-use super::{aperf, errors, spectrum};
+use super::{aperf, errors, findings, spectrum, times};
 use crate::evidence::{Outcome, ShardEvidence};
-use crate::outcome::{Check, Cut, Kind, Metric, State, Summary, Verdict};
+use crate::outcome::{Cut, Kind, Summary};
 use crate::plan::{Idle, LogMode, OnCap, Plan};
-use crate::stats::{Distribution, SAMPLES_BEYOND_MIN};
 use crate::unit::{Nanos, Rate};
+
+/// A change of the response over a run by a smaller share is not worth a word.
+const WORTH_A_WORD: f64 = 0.1;
 
 /// What a reader may choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,13 +27,13 @@ pub struct Options {
 /// Writes the report.
 pub fn write(summary: &Summary, options: Options) -> String {
     let mut parts = vec![
-        verdict(summary, options.colour),
+        findings::verdict(summary, options.colour),
         plan(summary),
         aperf::lines(summary),
-        times(summary),
+        times::table(summary),
         counts(summary),
         failures(summary),
-        findings(summary),
+        findings::list(summary),
         shards(summary),
         files(summary),
     ];
@@ -45,37 +47,8 @@ pub fn write(summary: &Summary, options: Options) -> String {
 }
 
 /// A line with its name in front, aligned.
-fn line(out: &mut String, name: &str, text: impl std::fmt::Display) {
+pub(super) fn line(out: &mut String, name: &str, text: impl std::fmt::Display) {
     let _ = writeln!(out, "{name:<11} {text}");
-}
-
-fn verdict(summary: &Summary, colour: bool) -> String {
-    let (word, paint) = match summary.verdict {
-        Verdict::Valid => (Verdict::Valid.as_str(), "\x1b[1;32m"),
-        Verdict::Suspect => (Verdict::Suspect.as_str(), "\x1b[1;33m"),
-        Verdict::Invalid => (Verdict::Invalid.as_str(), "\x1b[1;31m"),
-    };
-    let in_state = |state| summary.checks.iter().filter(move |check| check.state == state);
-    let found: Vec<String> =
-        in_state(State::Invalid).chain(in_state(State::Suspect)).map(seen).collect();
-    let why = if found.is_empty() {
-        let ok = counted(in_state(State::Ok).count() as u64, "check");
-        match in_state(State::Unavailable).count() {
-            0 => format!("{ok} ok"),
-            n => format!("{ok} ok, {n} unavailable"),
-        }
-    } else {
-        found.join(", ")
-    };
-    if colour { format!("{paint}{word}\x1b[0m: {why}\n") } else { format!("{word}: {why}\n") }
-}
-
-/// `lag_share 36.7 % (limit 10 %)`.
-fn seen(check: &Check) -> String {
-    let unit = if check.unit.is_empty() { String::new() } else { format!(" {}", check.unit) };
-    let figure = |value: Option<f64>| value.map_or_else(|| UNKNOWN.to_owned(), number);
-    let (value, limit) = (figure(check.value), figure(check.limit));
-    format!("{} {value}{unit} (limit {limit}{unit})", check.name)
 }
 
 fn plan(summary: &Summary) -> String {
@@ -93,6 +66,10 @@ fn plan(summary: &Summary) -> String {
         line(&mut out, "Cut", cut_of(cut, summary));
     }
     line(&mut out, "Regime", regime(summary));
+    let course = course(summary);
+    if !course.is_empty() {
+        line(&mut out, "Course", course);
+    }
     if let Some(evidence) = &summary.evidence {
         let after = time(summary.measured.0 as f64);
         match (&evidence.cut_short, evidence.signal) {
@@ -161,7 +138,7 @@ fn regime(summary: &Summary) -> String {
     let regime = &summary.regime;
     let overloaded = if regime.is_overloaded { "; overloaded, no steady state" } else { "" };
     match regime.kind {
-        Kind::Open => "OPEN: nothing was deferred".to_owned(),
+        Kind::Open => format!("OPEN: nothing was deferred{overloaded}"),
         Kind::Closed => "CLOSED: a session starts when one ends, so waiting is not seen".to_owned(),
         Kind::PartlyOpen => format!(
             "PARTLY OPEN: {} deferred, longest backlog {}, {} at the cap{overloaded}",
@@ -172,34 +149,26 @@ fn regime(summary: &Summary) -> String {
     }
 }
 
-fn times(summary: &Summary) -> String {
-    let figures = &summary.figures;
-    let mut out = format!("{:<11}", "");
-    for quantile in PERCENTILES {
-        let _ = write!(out, "{:>8}", quantile.to_string());
+/// What did not stay as it was from start to end.
+fn course(summary: &Summary) -> String {
+    let steady = &summary.steady;
+    let mut out = Vec::new();
+    if let Some(growth) = steady.growth_per_s.filter(|_| summary.regime.is_overloaded) {
+        out.push(format!("requests in the system grew by {}/s throughout", number(growth.round())));
     }
-    let _ = writeln!(out, "{:>8}{:>10}", "max", "samples");
-    let mut row = |name: &str, distribution: &Distribution| {
-        let _ = write!(out, "{name:<11}");
-        for quantile in PERCENTILES {
-            let _ = write!(out, "{:>8}", maybe_time(distribution.quantile(quantile)));
-        }
-        let _ = writeln!(out, "{:>8}{:>10}", maybe_time(distribution.max()), distribution.count());
-    };
-    row("response", &figures.response);
-    row("service", &figures.service);
-    row("wait", &figures.wait);
-    row("lag", &figures.lag);
-    if summary.plan.fresh {
-        row("connect", &figures.connect);
-        row("first byte", &figures.first_byte);
+    if let Some(trend) = steady.trend.filter(|trend| trend.abs() > WORTH_A_WORD) {
+        let way = if trend > 0.0 { "rose" } else { "fell" };
+        let percent = number((100.0 * trend.abs()).round());
+        out.push(format!("the median response {way} by {percent} % from start to end"));
     }
-    let _ = write!(out, "{:<11}", "beyond");
-    for quantile in PERCENTILES {
-        let _ = write!(out, "{:>8}", figures.response.samples_beyond(quantile));
+    if let Some(from) = steady.from.filter(|_| steady.warm_up > WORTH_A_WORD) {
+        let from = time(from.0 as f64);
+        let percent = number((100.0 * steady.warm_up).round());
+        out.push(format!(
+            "the first {from} shift the mean by {percent} % (MSER-5): report --warmup auto"
+        ));
     }
-    out.push_str("         samples of response\n");
-    out
+    out.join("; ")
 }
 
 fn counts(summary: &Summary) -> String {
@@ -310,36 +279,6 @@ fn failures(summary: &Summary) -> String {
         let row =
             format!("{:<9} {:<8} {name:<20} {:>9}  {hint}", count.phase, count.step, count.count);
         let _ = writeln!(out, "{}", row.trim_end());
-    }
-    out
-}
-
-/// Checks that found something or could not look, gates, and the notices of the run.
-fn findings(summary: &Summary) -> String {
-    let mut out = String::new();
-    for check in summary.checks.iter().filter(|check| check.state != State::Ok) {
-        let what = match check.state {
-            State::Unavailable => check.name.to_owned(),
-            _ => seen(check),
-        };
-        line(&mut out, check.state.as_str(), format_args!("{what}: {}", check.remedy));
-    }
-    for judged in &summary.gates {
-        let value = match (judged.value, judged.gate.metric) {
-            (None, Metric::Response(quantile)) => {
-                let samples = counted(quantile.samples_for(SAMPLES_BEYOND_MIN), "sample");
-                format!("{UNKNOWN}, needs {samples}")
-            }
-            (None, _) => UNKNOWN.to_owned(),
-            (Some(percent), Metric::Errors) => format!("{}%", number(percent)),
-            (Some(rate), Metric::Rate) => number(rate),
-            (Some(nanos), _) => time(nanos),
-        };
-        let state = if judged.is_met { "gate kept" } else { "gate BROKEN" };
-        line(&mut out, state, format_args!("{}: {value}", judged.gate));
-    }
-    for notice in summary.evidence.iter().flat_map(|evidence| &evidence.notices) {
-        line(&mut out, "notice", notice);
     }
     out
 }

@@ -132,6 +132,7 @@ impl Meter {
         self.evidence.passes = yielded.passes;
         self.evidence.holes = Some(yielded.holes);
         self.evidence.busy = Some(yielded.busy);
+        self.evidence.open_ns = Some(yielded.open_ns);
         self.evidence.stale_completions = yielded.stale_completions;
         self.evidence.buffers_exhausted = yielded.buffers_exhausted;
         Done {

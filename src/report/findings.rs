@@ -1,0 +1,95 @@
+//! The verdict with its reason, and what every check, gate and notice has to say.
+
+use super::figures::{UNKNOWN, counted, number, time};
+use super::text::line;
+use crate::outcome::{Check, Metric, State, Summary, Verdict};
+use crate::stats::SAMPLES_BEYOND_MIN;
+
+/// Reasons that the verdict's line gives; the rest are told below it.
+const REASONS_MAX: usize = 3;
+
+/// `SUSPECT: p99.9 that may be our own doing 36.7 % (limit 10 %)`.
+pub(super) fn verdict(summary: &Summary, colour: bool) -> String {
+    let word = summary.verdict.as_str();
+    let paint = match summary.verdict {
+        Verdict::Valid => "\x1b[1;32m",
+        Verdict::Suspect => "\x1b[1;33m",
+        Verdict::Invalid => "\x1b[1;31m",
+    };
+    let why = reasons(summary);
+    if colour { format!("{paint}{word}\x1b[0m: {why}\n") } else { format!("{word}: {why}\n") }
+}
+
+fn reasons(summary: &Summary) -> String {
+    let in_state = |state| summary.checks.iter().filter(move |check| check.state == state);
+    let found: Vec<&Check> = in_state(State::Invalid).chain(in_state(State::Suspect)).collect();
+    if found.is_empty() {
+        let ok = counted(in_state(State::Ok).count() as u64, "check");
+        return match in_state(State::Unavailable).count() {
+            0 => format!("{ok} ok"),
+            n => format!("{ok} ok, {n} unavailable"),
+        };
+    }
+    let shown = found.iter().take(REASONS_MAX);
+    let mut reasons: Vec<String> = shown.map(|check| seen(check.says, check)).collect();
+    match found.len().saturating_sub(REASONS_MAX) {
+        0 => {}
+        more => reasons.push(format!("and {more} more")),
+    }
+    reasons.join(", ")
+}
+
+/// `own_share_p50 36.7 % (limit 10 %)`.
+fn seen(name: &str, check: &Check) -> String {
+    let unit = if check.unit.is_empty() { String::new() } else { format!(" {}", check.unit) };
+    let figure = |value: Option<f64>| value.map_or_else(|| UNKNOWN.to_owned(), number);
+    let (value, limit) = (figure(check.value), figure(check.limit));
+    format!("{name} {value}{unit} (limit {limit}{unit})")
+}
+
+/// Checks that found something or could not look, gates, and the notices of the run.
+pub(super) fn list(summary: &Summary) -> String {
+    let mut out = String::new();
+    let is_found = |check: &&Check| matches!(check.state, State::Suspect | State::Invalid);
+    for check in summary.checks.iter().filter(is_found) {
+        let what = seen(check.name, check);
+        line(&mut out, check.state.as_str(), format_args!("{what}: {}", check.remedy));
+    }
+    for (names, why) in unavailable(summary) {
+        line(&mut out, State::Unavailable.as_str(), format_args!("{}: {why}", names.join(", ")));
+    }
+    gates(summary, &mut out);
+    for notice in summary.evidence.iter().flat_map(|evidence| &evidence.notices) {
+        line(&mut out, "notice", notice);
+    }
+    out
+}
+
+/// Checks that could not look, those with the same reason together.
+fn unavailable(summary: &Summary) -> Vec<(Vec<&str>, &str)> {
+    let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
+    for check in summary.checks.iter().filter(|check| check.state == State::Unavailable) {
+        match groups.iter_mut().find(|(_, why)| *why == check.remedy) {
+            Some((names, _)) => names.push(check.name),
+            None => groups.push((vec![check.name], &check.remedy)),
+        }
+    }
+    groups
+}
+
+fn gates(summary: &Summary, out: &mut String) {
+    for judged in &summary.gates {
+        let value = match (judged.value, judged.gate.metric) {
+            (None, Metric::Response(quantile)) => {
+                let samples = counted(quantile.samples_for(SAMPLES_BEYOND_MIN), "sample");
+                format!("{UNKNOWN}, needs {samples}")
+            }
+            (None, _) => UNKNOWN.to_owned(),
+            (Some(percent), Metric::Errors) => format!("{}%", number(percent)),
+            (Some(rate), Metric::Rate) => number(rate),
+            (Some(nanos), _) => time(nanos),
+        };
+        let state = if judged.is_met { "gate kept" } else { "gate BROKEN" };
+        line(out, state, format_args!("{}: {value}", judged.gate));
+    }
+}
