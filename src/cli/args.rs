@@ -159,7 +159,7 @@ pub(super) struct RunArgs {
     #[argh(option, arg_name = "WHICH")]
     pub log: Option<String>,
 
-    /// text or json on stdout (default text)
+    /// text, json or html on stdout (default text)
     #[argh(option, arg_name = "FORMAT")]
     pub format: Option<String>,
 
@@ -196,7 +196,8 @@ impl RunArgs {
     subcommand,
     example = "onrush report",
     example = "onrush report --from 2s --to 3s --outcome timeout",
-    example = "onrush report --format json monday.data tuesday.data"
+    example = "onrush report --format json monday.data tuesday.data",
+    example = "onrush report --format html >report.html"
 )]
 pub(super) struct ReportArgs {
     /// requests intended at this time after the start of the measure phase, or later
@@ -227,7 +228,7 @@ pub(super) struct ReportArgs {
     #[argh(option, arg_name = "LIST")]
     pub status: Option<String>,
 
-    /// text or json on stdout (default text)
+    /// text, json or html on stdout (default text)
     #[argh(option, arg_name = "FORMAT")]
     pub format: Option<String>,
 

@@ -2,31 +2,60 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use super::error::{CliError, read};
-use crate::outcome::Summary;
+use super::plot::pictures_of;
+use crate::outcome::pictures::Pictures;
+use crate::outcome::{Cut, Summary};
 use crate::report;
 use crate::words;
 
 words! {
     /// The form of a report on stdout.
-    pub enum Format: "a format is text or json, like json" {
+    pub enum Format: "a format is text, json or html, like json" {
         /// For people.
         Text = "text",
         /// For programs: one object, as the contract has it.
         Json = "json",
+        /// For a browser: one page with its pictures.
+        Html = "html",
     }
 }
 
 impl Format {
-    /// The report in this form.
-    pub(super) fn write(self, summary: &Summary, options: report::text::Options) -> String {
-        match self {
+    /// The report of `logs` in this form.
+    ///
+    /// # Errors
+    /// It has pictures, and a log cannot be read again.
+    pub(super) fn write(
+        self,
+        summary: &Summary,
+        options: report::text::Options,
+        (logs, cut): (&[PathBuf], &Cut),
+    ) -> Result<String, CliError> {
+        Ok(match self {
             Self::Text => report::text::write(summary, options),
             Self::Json => report::json::write(summary),
-        }
+            Self::Html => report::html::write(summary, &pictures_of_parts(summary, logs, cut)?),
+        })
     }
+}
+
+/// What each log shows, under its name.
+fn pictures_of_parts(
+    summary: &Summary,
+    logs: &[PathBuf],
+    cut: &Cut,
+) -> Result<Vec<(String, Pictures)>, CliError> {
+    let whole = || iter::repeat(summary);
+    let own = summary.parts.iter().map(|part| &part.summary).chain(whole());
+    let named = logs.iter().zip(own).map(|(log, own)| {
+        let pictures = pictures_of(log, own, cut)?;
+        Ok((log.display().to_string(), pictures))
+    });
+    named.collect()
 }
 
 /// What to print, and where else to write.

@@ -122,7 +122,7 @@ fn write_all(command: &PlotCommand, terminal: &Terminal) -> Result<(), CliError>
 }
 
 fn gather(path: &Path, cut: &Cut) -> Result<(Summary, Pictures), CliError> {
-    let asked = Asked { force: false, cut: cut.clone() };
+    let asked = Asked { cut: cut.clone(), ..Asked::default() };
     let summary = report::load_files(&[path.to_owned()], &asked)
         .map_err(|error| CliError::CannotRun(error.to_string()))?;
     let pictures = pictures_of(path, &summary, cut)?;

@@ -81,8 +81,15 @@ impl ServeCommand {
                 .map(|typed| read_count("--with-parent", typed, (1, PID_MAX)))
                 .transpose()?
                 .map(|pid| pid as u32),
-            format: read("--format", &args.format, "text")?,
+            format: format_of(args)?,
         })
+    }
+}
+
+fn format_of(args: &ServeArgs) -> Result<Format, CliError> {
+    match read("--format", &args.format, "text")? {
+        format @ (Format::Text | Format::Json) => Ok(format),
+        other => Err(CliError::rule("--format", other, "a target's is text or json, like json")),
     }
 }
 
@@ -119,8 +126,8 @@ fn serve(command: &ServeCommand, terminal: &Terminal) -> Result<Exit, CliError> 
     let served = serving.stop().map_err(|e| CliError::CannotRun(e.to_string()))?;
     let resources = resources(&before, clock.now().since(began));
     terminal.print(&match command.format {
-        Format::Text => report::text(&served, &resources),
         Format::Json => report::json(&served, &resources),
+        _ => report::text(&served, &resources),
     })?;
     Ok(exit)
 }

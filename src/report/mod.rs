@@ -4,6 +4,7 @@ mod aperf;
 mod errors;
 mod figures;
 mod findings;
+pub mod html;
 pub mod json;
 mod load;
 pub mod served;

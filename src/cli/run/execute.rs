@@ -168,7 +168,8 @@ pub(in crate::cli) fn show(
     summary.judge(gates);
     let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
     // Both, whichever of them fails.
-    let printed = terminal.print(&output.format.write(&summary, options));
+    let written = output.format.write(&summary, options, (logs, &asked.cut));
+    let printed = written.and_then(|report| terminal.print(&report));
     if let Some(json) = json {
         json.write(&report::json::write(&summary))?;
     }
