@@ -4,6 +4,8 @@
 mod error;
 mod lookout;
 mod shard_thread;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -128,11 +130,22 @@ fn spawn<'scope, P: Protocol>(
     speak: &'scope (impl Fn(u32) -> P + Sync),
 ) -> Vec<Thread<'scope>> {
     let work = move |seat: Seat<'scope>| {
-        let control = seat.control;
-        // The others' figures would be worth nothing: they need not go on to the end.
-        seat.work(speak).inspect_err(|_| control.stop(Stop::Abandon))
+        let alarm = Alarm(seat.control);
+        let done = seat.work(speak)?;
+        std::mem::forget(alarm);
+        Ok(done)
     };
     seats.map(|seat| scope.spawn(move || work(seat))).collect()
+}
+
+/// Stops the other shards when it is dropped: one has failed, or panicked, and what they would
+/// measure from then on is worth nothing.
+struct Alarm<'a>(&'a Control);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        self.0.stop(Stop::Abandon);
+    }
 }
 
 fn join(threads: Vec<Thread<'_>>) -> Vec<Result<Done, RunError>> {
