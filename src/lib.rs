@@ -19,6 +19,7 @@ pub mod ring;
 
 pub mod doctor;
 pub mod engine;
+pub mod plot;
 pub mod report;
 pub mod serve;
 

@@ -183,13 +183,18 @@ fn a_wrong_line_of_serve_and_report_is_told_with_its_rule() {
     check("serve http --cpus 8191", 2, &["--cpus '8191': "]);
     check("report --format xml", 2, &["--format 'xml': ", "like json"]);
     check("report ''", 2, &["LOG '': ", "like onrush.data"]);
+    check("plot --only pie", 2, &["--only 'pie': a picture is percentiles, ", "like lag"]);
+    check("plot --only compare a", 2, &["--only 'compare': ", "like onrush plot a.data b.data"]);
+    check("plot --only lag a b", 2, &["--only 'lag': ", "like onrush plot --only lag a.data"]);
+    check("plot --from 2s --to 1s", 2, &["--to '1s': it is later than --from, like "]);
+    check("plot --image gif", 2, &["--image 'gif': ", "like png"]);
 }
 
 #[test]
 fn a_mistyped_flag_or_command_gets_the_nearest_one() {
     check("rnu", 2, &["no command 'rnu': did you mean 'run'"]);
     check("reprot", 2, &["did you mean 'report'"]);
-    check("xyzzy", 2, &["no command 'xyzzy': the commands are run, report, serve"]);
+    check("xyzzy", 2, &["no command 'xyzzy': the commands are run, report, plot, serve"]);
     check("http://127.0.0.1/", 2, &["like onrush run http://127.0.0.1/"]);
     check("-c100", 2, &["no command '-c100': ", "like onrush run -c100"]);
     check("", 2, &["no command: ", "onrush --help"]);
@@ -219,7 +224,9 @@ fn bytes_that_are_no_text_are_told_and_stay_one_line() {
 
 #[test]
 fn help_and_version_work_everywhere() {
-    for command in ["", "run ", "report ", "serve ", "clocks ", "doctor ", "selftest "] {
+    let commands =
+        ["", "run ", "report ", "plot ", "serve ", "top ", "clocks ", "doctor ", "selftest "];
+    for command in commands {
         for (flag, begins) in [("-h", "Usage: onrush"), ("--help", "Usage: onrush")] {
             let output = run(&format!("{command}{flag}"));
             assert_eq!(output.status.code(), Some(0), "{command}{flag}");

@@ -159,7 +159,7 @@ pub(super) struct RunArgs {
     #[argh(option, arg_name = "WHICH")]
     pub log: Option<String>,
 
-    /// on stdout: text, json, csv, hgrm, hlog, fortio, oha or wrk (default text)
+    /// on stdout: text, json, html, csv, hgrm, hlog, fortio, oha or wrk (default text)
     #[argh(option, arg_name = "FORMAT")]
     pub format: Option<String>,
 
@@ -196,7 +196,8 @@ impl RunArgs {
     subcommand,
     example = "onrush report",
     example = "onrush report --from 2s --to 3s --outcome timeout",
-    example = "onrush report --format json monday.data tuesday.data"
+    example = "onrush report --format json monday.data tuesday.data",
+    example = "onrush report --format html >report.html"
 )]
 pub(super) struct ReportArgs {
     /// requests intended at this time after the start of the measure phase, or later
@@ -227,7 +228,7 @@ pub(super) struct ReportArgs {
     #[argh(option, arg_name = "LIST")]
     pub status: Option<String>,
 
-    /// on stdout: text, json, csv, hgrm, hlog, fortio, oha or wrk (default text)
+    /// on stdout: text, json, html, csv, hgrm, hlog, fortio, oha or wrk (default text)
     #[argh(option, arg_name = "FORMAT")]
     pub format: Option<String>,
 
@@ -289,6 +290,52 @@ pub(super) struct TopArgs {
     /// what the run writes (onrush.data)
     #[argh(positional, arg_name = "LOG")]
     pub log: Option<String>,
+}
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// Draws a log, or several over each other: scripts for gnuplot with their data, and the images
+/// where gnuplot is installed. One log gives percentiles, distribution, heat-map, timeline,
+/// lifetimes and lag; several give compare.
+#[argh(
+    name = "plot",
+    subcommand,
+    example = "onrush plot",
+    example = "onrush plot --only lifetimes --from 4.8s --to 5.5s -o stall monday.data",
+    example = "onrush plot --image png monday.data tuesday.data"
+)]
+pub(super) struct PlotArgs {
+    /// the folder for all files (default onrush.plots)
+    #[argh(option, short = 'o', arg_name = "DIR")]
+    pub out: Option<String>,
+
+    /// these pictures, like percentiles,heat-map (all that the logs give)
+    #[argh(option, arg_name = "NAME,...")]
+    pub only: Option<String>,
+
+    /// the time axis begins here, from the start of the measure phase (its start; for lifetimes
+    /// what is around the longest response)
+    #[argh(option, arg_name = "T")]
+    pub from: Option<String>,
+
+    /// the time axis ends here (the end of the measure phase)
+    #[argh(option, arg_name = "T")]
+    pub to: Option<String>,
+
+    /// the images: svg, png, pdf or none (default svg)
+    #[argh(option, arg_name = "FORMAT")]
+    pub image: Option<String>,
+
+    /// no notices
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// what runs wrote (onrush.data)
+    #[argh(positional, arg_name = "LOG")]
+    pub logs: Vec<String>,
+}
+
+impl PlotArgs {
+    pub(super) const GROUPS: &[Group] = &[("Pictures", "--out")];
 }
 
 #[derive(FromArgs, ArgsInfo, Debug, Default)]

@@ -121,7 +121,7 @@ fn fill(page: &mut String, text: &str, indent: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::args::{ReportArgs, RunArgs, ServeArgs};
+    use super::super::args::{PlotArgs, ReportArgs, RunArgs, ServeArgs};
     use super::super::commands;
     use super::*;
     use argh::ArgsInfo;
@@ -131,6 +131,7 @@ mod tests {
             overview(&commands()),
             of_command(&RunArgs::get_args_info(), RunArgs::GROUPS),
             of_command(&ReportArgs::get_args_info(), ReportArgs::GROUPS),
+            of_command(&PlotArgs::get_args_info(), PlotArgs::GROUPS),
             of_command(&ServeArgs::get_args_info(), ServeArgs::GROUPS),
         ]
     }

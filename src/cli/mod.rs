@@ -12,6 +12,7 @@ mod floors;
 mod help;
 mod normal;
 mod output;
+mod plot;
 mod report;
 mod run;
 mod selftest;
@@ -23,10 +24,13 @@ use std::ffi::OsString;
 
 use argh::{ArgsInfo, CommandInfoWithArgs, FromArgs};
 
-use args::{ClocksArgs, DoctorArgs, Group, ReportArgs, RunArgs, SelftestArgs, ServeArgs, TopArgs};
+use args::{
+    ClocksArgs, DoctorArgs, Group, PlotArgs, ReportArgs, RunArgs, SelftestArgs, ServeArgs, TopArgs,
+};
 use doctor::DoctorCommand;
 use error::CliError;
 use normal::Line;
+use plot::PlotCommand;
 use report::ReportCommand;
 use run::RunCommand;
 use selftest::SelftestCommand;
@@ -35,7 +39,7 @@ use terminal::Terminal;
 use top::TopCommand;
 
 pub use exit::Exit;
-pub use output::Format;
+pub use output::{FiguresFormat, Format};
 pub use run::speak;
 
 /// Does what the command line says, its first word the command.
@@ -57,6 +61,9 @@ fn perform(typed: impl Iterator<Item = OsString>, terminal: &Terminal) -> Result
         "report" => prepare(rest, ReportArgs::GROUPS, terminal, |args: &ReportArgs| {
             let command = ReportCommand::new(args)?;
             Ok(report::execute(&command, &terminal.quiet_if(args.quiet)))
+        }),
+        "plot" => prepare(rest, PlotArgs::GROUPS, terminal, |args: &PlotArgs| {
+            Ok(plot::execute(&PlotCommand::new(args)?, &terminal.quiet_if(args.quiet)))
         }),
         "serve" => prepare(rest, ServeArgs::GROUPS, terminal, |args: &ServeArgs| {
             Ok(serve::execute(&ServeCommand::new(args)?, terminal))
@@ -98,10 +105,11 @@ fn with_run(
 const VERSION: &str = concat!("onrush ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// The commands in reading order.
-fn commands() -> [CommandInfoWithArgs; 7] {
+fn commands() -> [CommandInfoWithArgs; 8] {
     [
         RunArgs::get_args_info(),
         ReportArgs::get_args_info(),
+        PlotArgs::get_args_info(),
         ServeArgs::get_args_info(),
         TopArgs::get_args_info(),
         ClocksArgs::get_args_info(),

@@ -2,11 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use super::error::{CliError, read};
+use super::plot::pictures_of;
 use super::terminal::Terminal;
 use crate::log::{LogError, Reader};
+use crate::outcome::pictures::Pictures;
 use crate::outcome::{Cut, SeriesName, Summary};
 use crate::report;
 use crate::unit::Nanos;
@@ -15,11 +18,13 @@ use crate::words;
 words! {
     /// The form of a report on stdout.
     pub enum Format:
-        "a format is text, json, csv, hgrm, hlog, fortio, oha or wrk, like json" {
+        "a format is text, json, html, csv, hgrm, hlog, fortio, oha or wrk, like json" {
         /// For people.
         Text = "text",
         /// For programs: one object, as the contract has it.
         Json = "json",
+        /// For a browser: one page with its pictures.
+        Html = "html",
         /// A line for each request, or for each interval.
         Csv = "csv",
         /// The whole distribution of one series, as HdrHistogram writes it.
@@ -109,6 +114,7 @@ impl Output {
                 report::text::write(summary, options)
             }
             Format::Json => self.json_of(summary),
+            Format::Html => report::html::write(summary, &pictures_of_parts(summary, logs, cut)?),
             Format::Csv => report::timeseries::csv(summary),
             Format::Hgrm => report::hgrm::write(summary, series),
             Format::Fortio => report::fortio::write(summary, series),
@@ -125,6 +131,21 @@ impl Output {
             false => report::json::write(summary),
         }
     }
+}
+
+/// What each log shows, under its name.
+fn pictures_of_parts(
+    summary: &Summary,
+    logs: &[PathBuf],
+    cut: &Cut,
+) -> Result<Vec<(String, Pictures)>, CliError> {
+    let whole = || iter::repeat(summary);
+    let own = summary.parts.iter().map(|part| &part.summary).chain(whole());
+    let named = logs.iter().zip(own).map(|(log, own)| {
+        let pictures = pictures_of(log, own, cut)?;
+        Ok((log.display().to_string(), pictures))
+    });
+    named.collect()
 }
 
 fn open(logs: &[PathBuf]) -> Result<Vec<Reader>, CliError> {

@@ -11,6 +11,7 @@ mod cut;
 mod floor;
 mod gate;
 mod merge;
+pub mod pictures;
 mod recount;
 mod regime;
 mod series;

@@ -40,7 +40,7 @@ fn reasons(summary: &Summary) -> String {
 }
 
 /// `own_share_p50 36.7 % (limit 10 %)`.
-fn seen(name: &str, check: &Check) -> String {
+pub(super) fn seen(name: &str, check: &Check) -> String {
     let unit = if check.unit.is_empty() { String::new() } else { format!(" {}", check.unit) };
     let figure = |value: Option<f64>| value.map_or_else(|| UNKNOWN.to_owned(), number);
     let (value, limit) = (figure(check.value), figure(check.limit));

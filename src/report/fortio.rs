@@ -63,7 +63,7 @@ fn histogram(times: &Distribution) -> Value {
     let (count, mean) = (times.count(), times.mean());
     let mut start = times.min().unwrap_or_default();
     let mut before = 0;
-    let data = times.steps().map(|(end, up_to)| {
+    let data = times.cumulative().map(|(end, up_to)| {
         let bucket = json!({
             "Start": start.as_secs_f64(),
             "End": end.as_secs_f64(),

@@ -9,6 +9,7 @@ pub mod floor;
 pub mod fortio;
 pub mod hgrm;
 pub mod hlog;
+pub mod html;
 mod in_order;
 pub mod json;
 pub mod live;

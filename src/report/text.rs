@@ -57,7 +57,7 @@ pub(super) fn line(out: &mut String, name: &str, text: impl std::fmt::Display) {
     let _ = writeln!(out, "{name:<11} {text}");
 }
 
-fn plan(summary: &Summary) -> String {
+pub(super) fn plan(summary: &Summary) -> String {
     let plan = &summary.plan;
     let mut out = String::new();
     let target = &plan.target;
@@ -177,7 +177,7 @@ fn course(summary: &Summary) -> String {
     out.join("; ")
 }
 
-fn counts(summary: &Summary) -> String {
+pub(super) fn counts(summary: &Summary) -> String {
     let (t, rates) = (&summary.tally, &summary.rates);
     let mut out = String::new();
     let sessions = format!(

@@ -137,9 +137,9 @@ impl Distribution {
         ticks
     }
 
-    /// Every bucket that has samples, rising: its value as in [`Distribution::quantile`], and the
-    /// samples in it and below.
-    pub fn steps(&self) -> impl Iterator<Item = (Nanos, u64)> {
+    /// Each value that was seen, in rising order, to three digits, rounded up, with the count of
+    /// samples at or below it.
+    pub fn cumulative(&self) -> impl Iterator<Item = (Nanos, u64)> {
         self.buckets.iter().map(|&bucket| (self.shown(bucket), bucket.up_to))
     }
 
