@@ -29,6 +29,7 @@ fn told(target: &str, load: &str) -> Told {
 }
 
 /// The report, where run and target were both undisturbed.
+#[allow(clippy::print_stderr, reason = "who asks what was not asserted is to find it")]
 fn undisturbed(target: &str, load: &str) -> Option<Value> {
     let Told { report, target: served } = told(target, load);
     let late = count(&served, "late.over_50us") as f64 / count(&served, "requests") as f64;
