@@ -175,3 +175,76 @@ fn a_log_is_not_counted_twice() {
         check_report(&folder, &["a.data", twin], &expect);
     }
 }
+
+/// Runs a script where `disk` is a disk of 16 MiB of its own; `None` where that is forbidden.
+fn on_a_small_disk(folder: &Folder, script: &str) -> Option<Output> {
+    fs::create_dir(folder.join("disk")).unwrap();
+    let mount = "mount -t tmpfs -o size=16m none disk || exit 99\n";
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+    command.arg(format!("{mount}{script}")).current_dir(folder.path());
+    let output = command.env("ONRUSH", env!("CARGO_BIN_EXE_onrush")).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let is_forbidden = output.status.code() == Some(99) || stderr.contains("unshare");
+    if is_forbidden {
+        println!("NOT TESTED, no small disk can be made here: {stderr}");
+    }
+    (!is_forbidden).then_some(output)
+}
+
+#[test]
+fn a_disk_that_fills_up_ends_the_run_in_good_order() {
+    let (folder, server) = (Folder::new(), Hostile::start(Manner::Answers));
+    let url = server.url();
+    let script = format!(
+        "$ONRUSH run -q -o disk/k.data -R2000 -c4 -t1 -d30s --json run.json {url} >text & run=$!
+         while ! [ -e disk/k.data ]; do sleep 0.05; done
+         sleep 0.3
+         cat /dev/zero >disk/filler 2>/dev/null
+         wait $run; echo exit $?
+         $ONRUSH report --format json disk/k.data >report.json"
+    );
+    let Some(output) = on_a_small_disk(&folder, &script) else { return };
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("exit 0") || stdout.contains("exit 4"), "{output:?}");
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
+    assert_eq!(
+        fs::read(folder.join("run.json")).unwrap(),
+        fs::read(folder.join("report.json")).unwrap()
+    );
+    let why = json["cut_short"].as_str().unwrap();
+    assert!(why.contains("no space left on its disk"), "{why}");
+    let ok = count(&json, "totals.ok");
+    assert!((100..60_000).contains(&ok), "{ok}");
+    assert_eq!(count(&json, "resources.log_records"), count(&json, "requests.sent"));
+    assert_eq!(count(&json, "resources.log_lost"), 0);
+}
+
+#[test]
+fn a_log_that_its_disk_will_not_hold_is_refused_before_the_run() {
+    let (folder, server) = (Folder::new(), Hostile::start(Manner::Answers));
+    let url = server.url();
+    let script = format!("$ONRUSH run -q -o disk/k.data -R2000 -c4 -t1 -d10m {url}");
+    let Some(output) = on_a_small_disk(&folder, &script) else { return };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert!(stderr.contains("disk"), "{stderr}");
+}
+
+#[test]
+fn a_log_of_slow_requests_says_how_many_it_left_out() {
+    let (folder, server) = (Folder::new(), Hostile::start(Manner::Answers));
+    for (log, kept) in [("slow:1h", 0), ("errors", 0), ("slow:0s", 50), ("1/5", 10)] {
+        let args = ["run", "-q", "--log", log, "-n50", "-c2", "-t1", "--format=json"];
+        let run = output(&folder, &[&args[..], &[&server.url()]].concat());
+        let json: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+        assert_eq!(count(&json, "totals.ok"), 50, "{log}");
+        assert_eq!(count(&json, "response_ns.count"), 50, "{log}");
+        assert_eq!(count(&json, "resources.log_records"), kept, "{log}");
+        assert_eq!(count(&json, "resources.log_left_out"), 50 - kept, "{log}");
+    }
+    let text = output(&folder, &["report", "onrush.data"]).stdout;
+    let says = "Log         1/5: 10 requests kept, 40 left out; the figures are those of all";
+    assert!(String::from_utf8_lossy(&text).contains(says));
+}

@@ -155,7 +155,8 @@ pub(super) struct RunArgs {
     #[argh(option, short = 'o', arg_name = "FILE")]
     pub out: Option<String>,
 
-    /// requests that the log keeps: all, 1/N or none; counters are always whole (default all)
+    /// requests that the log keeps: all, 1/N of the sessions, errors, slow:T (those of T or more,
+    /// and errors) or none; counters and percentiles are always whole (default all)
     #[argh(option, arg_name = "WHICH")]
     pub log: Option<String>,
 

@@ -117,6 +117,8 @@ record! {
         pub open_ns: Option<u64>,
         /// From the start of the measure phase to the last end of a request of it that was ok.
         pub span: Nanos,
+        /// Requests that the log was not to keep.
+        pub log_left_out: Option<u64>,
         /// What it counted.
         pub tally: Tally,
     }

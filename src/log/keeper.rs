@@ -41,19 +41,21 @@ pub fn create(
 }
 
 /// Bytes that the records of `plan` will take; for random arrivals their mean. `None` where the
-/// number of sessions is open.
+/// number of sessions, or of requests that are kept, is open.
 pub fn disk_needed(plan: &Plan) -> Option<ByteSize> {
     let sessions = match plan.count {
         Some(count) => count,
         None => plan.rate.arrivals_in(Nanos(plan.duration.0.saturating_add(plan.warmup.0)))?,
     };
-    Some(ByteSize(record_bytes(plan, sessions)))
+    // How many fail or are slow nobody knows.
+    let is_known = !matches!(plan.log, LogMode::Errors | LogMode::Slow(_));
+    is_known.then(|| ByteSize(record_bytes(plan, sessions)))
 }
 
-/// Bytes of the records that `sessions` leave.
+/// Bytes of the records that `sessions` leave, at most.
 fn record_bytes(plan: &Plan, sessions: u64) -> u64 {
     let kept = match plan.log {
-        LogMode::All => sessions,
+        LogMode::All | LogMode::Errors | LogMode::Slow(_) => sessions,
         LogMode::OneIn(n) => sessions.div_ceil(n.max(1)),
         LogMode::Nothing => 0,
     };

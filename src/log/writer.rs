@@ -8,7 +8,7 @@ use super::append::Append;
 use super::header::RECORD_BYTES;
 use super::hole;
 use super::record::{Record, encode};
-use crate::evidence::{Hole, Request};
+use crate::evidence::{Hole, Outcome, Request};
 use crate::plan::LogMode;
 use crate::sys::map::Region;
 use crate::unit::Instant;
@@ -31,6 +31,7 @@ pub struct Writer {
     written: u64,
     holes: u64,
     lost: u64,
+    left_out: u64,
 }
 
 /// Records that a writer has published, told to its keeper now and then; on cache lines of its
@@ -69,6 +70,7 @@ impl Writer {
             written: 0,
             holes: 0,
             lost: 0,
+            left_out: 0,
         }
     }
 
@@ -88,11 +90,18 @@ impl Writer {
         self.lost
     }
 
+    /// Requests that were not to be kept.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     #[inline]
-    fn keeps(&self, session: u64) -> bool {
+    fn keeps(&self, request: &Request) -> bool {
         match self.mode {
             LogMode::All => true,
-            LogMode::OneIn(n) => session.is_multiple_of(n),
+            LogMode::OneIn(n) => request.session.is_multiple_of(n),
+            LogMode::Errors => request.outcome != Outcome::Ok,
+            LogMode::Slow(time) => request.outcome != Outcome::Ok || request.response() >= time,
             LogMode::Nothing => false,
         }
     }
@@ -134,8 +143,10 @@ impl Writer {
 impl Append for Writer {
     #[inline]
     fn append(&mut self, request: &Request) {
-        if self.keeps(request.session) {
+        if self.keeps(request) {
             self.publish(&encode(request, self.epoch));
+        } else {
+            self.left_out += 1;
         }
     }
 

@@ -136,6 +136,10 @@ pub enum LogMode {
     All,
     /// One session in this many, at least 2.
     OneIn(u64),
+    /// Every request that was not ok.
+    Errors,
+    /// Every request whose response took this long or longer, and every one that was not ok.
+    Slow(Nanos),
     /// None.
     Nothing,
 }
@@ -147,14 +151,16 @@ impl FromStr for LogMode {
         match typed {
             "all" | "1/1" => return Ok(Self::All),
             "none" => return Ok(Self::Nothing),
+            "errors" => return Ok(Self::Errors),
             _ => {}
         }
-        typed
-            .strip_prefix("1/")
-            .and_then(|n| n.parse().ok())
-            .filter(|&n| n >= 2)
-            .map(Self::OneIn)
-            .ok_or_else(|| ParseError::new(typed, "a log mode is all, 1/N or none, like 1/100"))
+        let rule = "a log mode is all, 1/N, errors, slow:T or none, like 1/100 or slow:5ms";
+        let wrong = || ParseError::new(typed, rule);
+        if let Some(time) = typed.strip_prefix("slow:") {
+            return time.parse().map(Self::Slow).map_err(|_| wrong());
+        }
+        let n = typed.strip_prefix("1/").and_then(|n| n.parse().ok());
+        n.filter(|&n| n >= 2).map(Self::OneIn).ok_or_else(wrong)
     }
 }
 
@@ -163,6 +169,8 @@ impl fmt::Display for LogMode {
         match self {
             Self::All => f.write_str("all"),
             Self::OneIn(n) => write!(f, "1/{n}"),
+            Self::Errors => f.write_str("errors"),
+            Self::Slow(time) => write!(f, "slow:{time}"),
             Self::Nothing => f.write_str("none"),
         }
     }
@@ -182,9 +190,11 @@ mod tests {
         for typed in ["rush:0", "rush:x", "random:normal", "evn", "even:1"] {
             assert!(typed.parse::<Pattern>().is_err(), "{typed}");
         }
-        for typed in ["all", "1/100", "none"] {
+        for typed in ["all", "1/100", "none", "errors", "slow:5ms", "slow:0s"] {
             assert_eq!(typed.parse::<LogMode>().unwrap().to_string(), typed);
         }
-        assert!("1/0".parse::<LogMode>().is_err());
+        for typed in ["1/0", "slow", "slow:", "slow:x", "error", ""] {
+            assert!(typed.parse::<LogMode>().is_err(), "{typed}");
+        }
     }
 }

@@ -196,6 +196,11 @@ fn cut(cut: &Cut) -> Value {
     })
 }
 
+/// Requests that the log was not to keep; `None` where a run did not say.
+fn left_out(evidence: Option<&Evidence>) -> Option<u64> {
+    evidence?.shards.iter().map(|shard| shard.log_left_out).sum()
+}
+
 fn totals(tally: &Tally) -> Value {
     json!({
         "planned": tally.sessions_planned,
@@ -344,6 +349,7 @@ fn resources(summary: &Summary) -> Value {
         "buffers_exhausted": sum(|shard| shard.buffers_exhausted),
         "log_records": summary.records,
         "log_lost": evidence.map(|_| summary.tally.log_lost),
+        "log_left_out": left_out(evidence),
     })
 }
 

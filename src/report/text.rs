@@ -71,6 +71,9 @@ pub(super) fn plan(summary: &Summary) -> String {
     if let Some(cut) = &summary.cut {
         line(&mut out, "Cut", cut_of(cut, summary));
     }
+    if summary.plan.log != LogMode::All {
+        line(&mut out, "Log", kept(summary));
+    }
     line(&mut out, "Regime", regime(summary));
     let course = course(summary);
     if !course.is_empty() {
@@ -97,6 +100,22 @@ fn cut_of(cut: &Cut, summary: &Summary) -> String {
         log => format!(" of a log that keeps {log}"),
     };
     format!("{cut}: {counted} of {} records{kept}; all that follows is of these", summary.records)
+}
+
+/// `slow:5ms: 12 requests kept, 1988 left out; figures are those of all`
+fn kept(summary: &Summary) -> String {
+    let shards = summary.evidence.as_ref().map(|evidence| &evidence.shards);
+    let left_out = shards.and_then(|shards| shards.iter().map(|s| s.log_left_out).sum());
+    let whose = match &summary.evidence {
+        Some(_) => "the figures are those of all",
+        None => "the figures are those of the kept",
+    };
+    format!(
+        "{}: {} kept, {} left out; {whose}",
+        summary.plan.log,
+        counted(summary.records, "request"),
+        maybe_count(left_out),
+    )
 }
 
 fn load(plan: &Plan) -> String {

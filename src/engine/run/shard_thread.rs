@@ -125,6 +125,7 @@ impl Meter {
         let ShardYield { mut tally, log, counters, .. } = yielded;
         tally.log_records = log.written();
         tally.log_lost = log.lost();
+        self.evidence.log_left_out = Some(log.left_out());
         self.evidence.tally = tally;
         self.evidence.enters = counters.enters;
         self.evidence.operations = counters.operations;
