@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
 use super::{errors, floor, times, timeseries};
-use crate::evidence::{Outcome, ShardEvidence, Tally};
+use crate::evidence::{Evidence, Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::Plan;
 use crate::stats::{Bounds, Distribution};
@@ -106,6 +106,7 @@ fn plan(plan: &Plan) -> Value {
         "concurrence": plan.concurrence,
         "pattern": plan.pattern.to_string(),
         "duration_ns": plan.duration.0,
+        "target_ci": plan.target_ci.map(|precision| precision.to_string()),
         "count": plan.count,
         "warmup_ns": plan.warmup.0,
         "requests": plan.requests,
