@@ -282,6 +282,10 @@ pub(super) struct ServeArgs {
     #[argh(option, arg_name = "RATE")]
     pub rate: Option<String>,
 
+    /// fall silent after this time: the last values stay, and clients can check them
+    #[argh(option, arg_name = "T")]
+    pub post_for: Option<String>,
+
     /// what the names begin with (default P)
     #[argh(option, arg_name = "P")]
     pub prefix: Option<String>,

@@ -456,6 +456,9 @@ impl Drop for Uring {
     fn drop(&mut self) {
         let ring = self.ring.0.as_raw_fd();
         let idle = setup::cancel_all(ring);
+        // Sockets close now, not when the kernel comes to tear the ring down: a server can be
+        // started again on its port at once.
+        let _ = self.ring.0.submitter().unregister_files();
         if let Some(index) = self.registered {
             setup::unregister_ring(ring, index);
         }
