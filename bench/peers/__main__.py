@@ -82,9 +82,9 @@ def options_of(arguments):
 
 
 def is_chosen(work, only):
-    # The shapes are a study of their own: they run where they are named.
+    # Studies of their own: they run where they are named.
     if not only:
-        return work.section != "shapes"
+        return work.section not in ("shapes", "many", "faults")
     return work.section in only or work.name in only
 
 
@@ -112,20 +112,20 @@ def build_floor():
 def responders(options, folder, work, onrush):
     chosen = options.responder or ("serve", "nginx")
     # What is compared with itself needs one server only.
-    if work.section in ("log", "shapes"):
+    if work.section in ("log", "shapes", "shards", "many", "faults"):
         chosen = chosen[:1]
     for name in chosen:
         if name == "serve":
-            yield Serve(options.server_cpu, folder, work.body_bytes, onrush)
+            yield Serve(options.server_cpu, folder, work, onrush)
         elif Nginx.path:
-            yield Nginx(options.server_cpu, folder, work.body_bytes)
+            yield Nginx(options.server_cpu, folder, work)
         else:
             notice("without nginx: tools/setup gets it")
 
 
 def measure(options, work, responder, crew, place):
     """Rounds in which every tool that can do the work runs once: {tool: [run, ...]}."""
-    rounds = options.log_pairs if work.section == "log" else options.pairs
+    rounds = {"log": options.log_pairs, "faults": 1}.get(work.section, options.pairs)
     runs = defaultdict(list)
     with responder:
         crew = [tool for tool in crew
@@ -152,11 +152,12 @@ def run_once(options, work, responder, tool, place):
     cores = f"{options.client_cpu}"
     if options.spread and isinstance(tool, tools.Onrush):
         cores += f",{options.server_cpu}"
-    command = tool.command(work, responder.url, options.seconds, place)
-    served, began = responder.cpu_seconds(), time.monotonic()
+    seconds = work.seconds or options.seconds
+    command = tool.command(work, responder.url, seconds, place)
+    served, began, began_unix = responder.cpu_seconds(), time.monotonic(), time.time()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         child = subprocess.Popen(["taskset", "-c", cores, *command], stdout=out, stderr=err)
-        status, usage = wait(child, 3 * options.seconds + 30)
+        status, usage = wait(child, 3 * seconds + 30)
         elapsed = time.monotonic() - began
         out.seek(0), err.seek(0)
         text, complaint = out.read(), err.read()
@@ -169,6 +170,8 @@ def run_once(options, work, responder, tool, place):
         return None
     if run.get("verdict") == "INVALID":
         notice(f"{work.name}: {tool.name} calls its own run INVALID: see its checks")
+    if "began_unix_s" in run:
+        run["opening_s"] = run["began_unix_s"] - began_unix
     requests = max(run["requests"], 1)
     process = tuple(seconds * 1e6 / requests for seconds in (usage.ru_utime, usage.ru_stime))
     run["process_us"] = sum(process)

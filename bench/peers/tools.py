@@ -50,9 +50,9 @@ class Onrush(Tool):
 
     def read(self, text):
         said = json.loads(text)
-        shard = said["shards"][0]
+        shards = [shard["resources"] for shard in said["shards"]]
         requests = said["requests"]["ok"]
-        charged = [shard["resources"][key] for key in ("user_s", "sys_s")]
+        charged = [total(shard[key] for shard in shards) for key in ("user_s", "sys_s")]
         shard_cpu = None if None in charged else [s * 1e6 / max(requests, 1) for s in charged]
         return {
             "requests": requests, "per_s": said["rate"]["achieved_per_s"],
@@ -61,6 +61,9 @@ class Onrush(Tool):
             "response_ns": said["response_ns"], "lag_ns": said["lag_ns"],
             "verdict": said["verdict"],
             "shard_cpu_us": shard_cpu, "shard_us": shard_cpu and sum(shard_cpu),
+            "faults": total(shard[key] for shard in shards
+                            for key in ("minor_faults", "major_faults")),
+            "opened": said["connections"]["opened"], "began_unix_s": said["began_unix_ns"] / 1e9,
         }
 
 
@@ -257,6 +260,12 @@ def find(pattern, text, default=...):
     if default is ...:
         raise ValueError(f"no /{pattern}/ in what it printed")
     return default
+
+
+def total(values):
+    """Their sum; None where one of them is not known."""
+    values = list(values)
+    return None if None in values else sum(values)
 
 
 def span_ns(text):
