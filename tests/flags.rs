@@ -241,6 +241,8 @@ fn a_mistyped_flag_or_command_gets_the_nearest_one() {
     check("run --fresh=1", 2, &["--fresh '1': it takes no value"]);
     check("run http://a/ http://b/", 2, &["'http://b/' is one word too many"]);
     check("clocks now", 2, &["'now' is one word too many"]);
+    check("selftest --quik", 2, &["did you mean '--quick'"]);
+    check("selftest --format xml", 2, &["--format 'xml': ", "like json"]);
 }
 
 #[test]
@@ -257,7 +259,7 @@ fn bytes_that_are_no_text_are_told_and_stay_one_line() {
 
 #[test]
 fn help_and_version_work_everywhere() {
-    for command in ["", "run ", "report ", "serve ", "clocks ", "doctor "] {
+    for command in ["", "run ", "report ", "serve ", "clocks ", "doctor ", "selftest "] {
         for (flag, begins) in [("-h", "Usage: onrush"), ("--help", "Usage: onrush")] {
             let output = run(&format!("{command}{flag}"));
             assert_eq!(output.status.code(), Some(0), "{command}{flag}");

@@ -8,13 +8,10 @@ started. Run it on a machine that does nothing else: the tables are only as quie
 """
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
-import platform
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -23,12 +20,14 @@ import time
 from collections import defaultdict
 from types import SimpleNamespace
 
+import child
+import paper
 import tables
 import tools
 import works
+from paper import ROOT, notice
 from responders import Nginx, Serve
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECTIONS = tuple(dict.fromkeys(work.section for work in works.WORKS))
 
 
@@ -57,7 +56,7 @@ def main():
     said |= {name: tables.section(name, result) for name, result in results.items()}
     print("\n\n".join(said.values()))
     if options.write:
-        write(pathlib.Path(options.write), said)
+        paper.write(pathlib.Path(options.write), said)
 
 
 def options_of(arguments):
@@ -155,12 +154,8 @@ def run_once(options, work, responder, tool, place):
     seconds = work.seconds or options.seconds
     command = tool.command(work, responder.url, seconds, place)
     served, began, began_unix = responder.cpu_seconds(), time.monotonic(), time.time()
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        child = subprocess.Popen(["taskset", "-c", cores, *command], stdout=out, stderr=err)
-        status, usage = wait(child, 3 * seconds + 30)
-        elapsed = time.monotonic() - began
-        out.seek(0), err.seek(0)
-        text, complaint = out.read(), err.read()
+    status, usage, text, complaint = child.run(command, cores, 3 * seconds + 30)
+    elapsed = time.monotonic() - began
     remove_log(place)
     try:
         run = tool.read(text)
@@ -181,33 +176,14 @@ def run_once(options, work, responder, tool, place):
     return run
 
 
-def wait(child, longest):
-    """Exit status and rusage of a child, which is ended if it lasts."""
-    deadline = time.monotonic() + longest
-    while True:
-        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-        if pid:
-            child.returncode = os.waitstatus_to_exitcode(status)
-            return child.returncode, usage
-        if time.monotonic() > deadline:
-            child.kill()
-        time.sleep(0.02)
-
-
 def remove_log(place):
     for path in (place.data, place.data + ".old"):
         pathlib.Path(path).unlink(missing_ok=True)
 
 
 def machine(options, onrush, peers):
-    date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
-    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
-    cpu = re.search(r"model name\s*: (.*)", cpuinfo)
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True,
-                            capture_output=True).stdout.strip()
     lines = [
-        f"- {date}; Linux {platform.release()}; {os.cpu_count()} x "
-        f"{cpu.group(1) if cpu else platform.machine()}; commit {commit or 'unknown'}",
+        paper.machine(),
         f"- {options.pairs} rounds of {options.seconds} s each, in random order within a round; "
         f"client on CPU {options.client_cpu}, server on CPU {options.server_cpu}",
         f"- onrush: {tools.Onrush(onrush).version()}",
@@ -220,21 +196,6 @@ def machine(options, onrush, peers):
     if absent:
         lines.append(f"- not installed here, and so not compared: {', '.join(absent)}")
     return "\n".join(lines)
-
-
-def write(path, said):
-    """Puts each section between its markers; those that were not measured stay as they are."""
-    text = path.read_text()
-    for name, body in said.items():
-        block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.S)
-        text, count = block.subn(lambda m: f"{m[1]}\n{body}\n\n{m[2]}", text)
-        if not count:
-            sys.exit(f"peers: {path} has no <!-- {name} --> ... <!-- end {name} -->")
-    path.write_text(text)
-
-
-def notice(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 mod conn;
 mod connect;
 mod control;
+mod costs;
 mod gaps;
 mod list;
 mod ports;
@@ -15,7 +16,6 @@ mod session;
 mod shard;
 
 pub use control::{Control, Live, Stop};
-pub use gaps::Stalls;
 pub use ports::{Endpoint, LeftOver, PortPool};
 pub use run::{Ended, Run, RunError, Standing};
 pub use seams::{Edges, Parts, ShardError, ShardYield};

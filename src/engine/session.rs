@@ -137,7 +137,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     #[inline]
     fn start(&mut self, slot: u32, due: Due, ready_at: Instant, now: Instant) {
         self.idle.remove(&mut self.links, slot);
-        self.work += 1;
+        self.work.started += 1;
         let number = self.next_session();
         self.sessions_open += 1;
         self.tally.concurrence_max = self.tally.concurrence_max.max(self.sessions_open);
@@ -153,11 +153,10 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// Sends the session's next request; for the first of a fresh one connects before.
     #[inline]
     fn send(&mut self, slot: u32, now: Instant) {
-        let conn = &mut self.conns[slot as usize];
-        let token = conn.token(slot);
-        if !conn.connected {
-            self.queue.push(Op::Connect, token);
+        if !self.conns[slot as usize].connected {
+            self.push(Op::Connect, slot);
         }
+        let conn = &mut self.conns[slot as usize];
         let scratch = self.queue.scratch(slot);
         let outgoing = self.protocol.request(&mut conn.speech, scratch);
         let (op, bytes) = match outgoing {
@@ -169,7 +168,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             Outgoing::Written(bytes) => (Op::SendScratch(bytes), bytes as u64),
         };
         conn.sending = matches!(op, Op::SendLarge(_));
-        self.queue.push(op, token);
+        self.push(op, slot);
+        let conn = &mut self.conns[slot as usize];
         let measured = conn.phase == Phase::Measure;
         if measured {
             self.tally.requests_sent += 1;

@@ -6,18 +6,19 @@ use std::sync::atomic::Ordering;
 use super::conn::{Conn, State};
 use super::connect::{OPENING_MAX, RETRY_AFTER};
 use super::control::{Control, Live, Stop};
+use super::costs::Work;
 use super::gaps::{Gaps, Pass};
 use super::list::{Links, List};
 use super::ports::PortPool;
 use super::schedule::Schedule;
 use super::seams::{Edges, Parts, ShardError, ShardYield};
 use crate::clock::Clock;
-use crate::evidence::{Outcome, Phase, Request, Tally};
+use crate::evidence::{Busy, Outcome, Phase, Request, Tally};
 use crate::log::Append;
 use crate::outcome::Series;
 use crate::plan::{Idle, OnCap, Plan};
 use crate::protocol::Protocol;
-use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, QueueCounters, Wait};
+use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Op, Queue, QueueCounters, Wait};
 use crate::unit::{Instant, Nanos, Rate};
 
 /// Completions handled per look at the clock.
@@ -85,8 +86,8 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
     last_pass: Instant,
     /// How long the last submit was allowed to wait.
     waited: Nanos,
-    /// Sessions started and completions handled in the last pass.
-    pub(super) work: u32,
+    /// What this pass did so far.
+    pub(super) work: Work,
     /// Times in which we were not there.
     pub(super) gaps: Gaps,
     told_at: Instant,
@@ -103,6 +104,7 @@ pub struct Shard<'a, Q, C, P: Protocol, L> {
 struct Measured {
     counters: QueueCounters,
     passes: u64,
+    busy: Busy,
 }
 
 impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
@@ -161,7 +163,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             last_done_at: Instant::ZERO,
             last_pass: Instant::ZERO,
             waited: Nanos::ZERO,
-            work: 0,
+            work: Work::default(),
             gaps: Gaps::new(),
             told_at: Instant::ZERO,
             passes: 0,
@@ -196,7 +198,8 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     pub fn connect(&mut self) -> Result<Option<Instant>, ShardError> {
         loop {
             let now = self.clock.now();
-            self.reap(now);
+            let count = self.queue.reap(&mut self.batch);
+            self.handle(count, now);
             self.expire(now);
             self.open_more(now);
             let tried = self.has_tried_all();
@@ -247,10 +250,9 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     #[inline]
     fn pass(&mut self, edges: &mut impl Edges) -> Result<(), ShardError> {
         let now = self.clock.now();
-        let pass = Pass { from: self.last_pass, to: now, waited: self.waited, work: self.work };
-        self.gaps.note(pass, self.phase == Phase::Measure, !self.idle.is_empty());
-        self.work = 0;
-        self.reap(now);
+        let count = self.queue.reap(&mut self.batch);
+        self.look_back(count as u32, now);
+        self.handle(count, now);
         self.expire(now);
         self.turn_phase(now, edges);
         self.start_due(now);
@@ -258,19 +260,43 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         let wait = self.wait(now);
         self.waited = match wait {
             Wait::Poll => Nanos::ZERO,
-            Wait::For(_, timeout) => timeout,
+            // A timer that is late by less than we are early for makes nothing late.
+            Wait::For(_, timeout) => timeout + WAKE_EARLY,
         };
         self.queue.submit(wait)?;
         Ok(())
     }
 
-    /// Takes what the queue completed.
+    /// Judges the pass that ends now and came with `came` completions, before any of them is
+    /// handled: a hole goes into the log ahead of every request that was open in it.
     #[inline]
-    fn reap(&mut self, now: Instant) {
+    fn look_back(&mut self, came: u32, now: Instant) {
+        let pass = Pass {
+            from: self.last_pass,
+            to: now,
+            waited: self.waited,
+            work: Work { came, ..self.work },
+            began_idle: !self.idle.is_empty(),
+        };
+        self.work = Work { handled: came, ..Work::default() };
+        if let Some(lost) = self.gaps.note(&pass) {
+            self.keep_hole(&pass, lost);
+        }
+    }
+
+    #[cold]
+    fn keep_hole(&mut self, pass: &Pass, lost: Nanos) {
+        let begins = self.phase < Phase::Measure && pass.to > self.measure_at;
+        let phase = if begins { Phase::Measure } else { self.phase };
+        let hole = self.gaps.keep(pass, lost, phase);
+        self.log.hole(&hole);
+    }
+
+    /// Handles the first `count` completions of the batch.
+    #[inline]
+    fn handle(&mut self, count: usize, now: Instant) {
         // Lent out while its completions are handled; to make one anew would clear it each pass.
-        let mut batch = std::mem::take(&mut self.batch);
-        let count = self.queue.reap(&mut batch);
-        self.work += count as u32;
+        let batch = std::mem::take(&mut self.batch);
         for completion in &batch[..count] {
             self.on_completion(completion, now);
             self.queue.release(completion);
@@ -333,6 +359,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
                     self.phase = Phase::Measure;
                     self.before = self.queue.counters();
                     self.passes = 0;
+                    self.gaps.begin();
                     edges.begin();
                 }
             }
@@ -372,6 +399,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             // Stopped before it began: it is empty, but it has two edges.
             self.before = self.queue.counters();
             self.passes = 0;
+            self.gaps.begin();
             edges.begin();
         }
         self.phase = Phase::Drain;
@@ -383,7 +411,9 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         self.tally.connections_ended = self.tally.connections_started - self.connections_open;
         edges.end();
         let counters = self.queue.counters();
-        self.measured = Some(Measured { counters, passes: self.passes });
+        let never_waits = self.plan.rate != Rate::Max && self.plan.idle == Idle::Spin;
+        let busy = self.gaps.busy(never_waits);
+        self.measured = Some(Measured { counters, passes: self.passes, busy });
     }
 
     /// Starts what is due, as far as there is room.
@@ -482,6 +512,13 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         in_vain || self.settled == slots
     }
 
+    /// Pushes an operation on a connection.
+    #[inline]
+    pub(super) fn push(&mut self, op: Op, slot: u32) {
+        self.work.pushed += 1;
+        self.queue.push(op, self.conns[slot as usize].token(slot));
+    }
+
     /// Whether a session's worth of operations can be pushed.
     #[inline]
     pub(super) fn has_room(&mut self) -> bool {
@@ -511,7 +548,11 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         self.tell();
         let _ = self.queue.submit(Wait::Poll);
         let overflows = self.queue.counters().overflows;
-        let measured = self.measured.unwrap_or(Measured { counters: self.before, passes: 0 });
+        let measured = self.measured.unwrap_or(Measured {
+            counters: self.before,
+            passes: 0,
+            busy: Busy::default(),
+        });
         if self.plan.fresh {
             self.tally.connections_opened = self.tally.connections_started;
         }
@@ -528,7 +569,8 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             log: self.log,
             stale_completions: self.stale,
             buffers_exhausted: self.buffers_exhausted,
-            stalls: self.gaps.stalls(),
+            busy: measured.busy,
+            holes: self.gaps.into_holes(),
             ended_at: self.ended_at,
             last_done_at: self.last_done_at,
         }

@@ -3,13 +3,14 @@
 mod aperf;
 mod errors;
 mod figures;
+pub mod floor;
 pub mod json;
 mod load;
 pub mod served;
 mod spectrum;
 pub mod text;
 
-pub use load::{LoadError, LogSource, load, load_files};
+pub use load::{Asked, LoadError, LogSource, load, load_files};
 
 #[cfg(test)]
 mod golden;

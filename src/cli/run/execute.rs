@@ -7,16 +7,17 @@ use super::{RunCommand, Url};
 use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::floors;
 use crate::cli::output::{JsonFile, Output};
 use crate::cli::terminal::{Standing, Terminal};
 use crate::doctor::{self, Case, State};
 use crate::engine::{Ended, Run, RunError};
 use crate::log;
 use crate::observe;
-use crate::outcome::{Gates, Verdict};
+use crate::outcome::{Gates, Summary, Verdict};
 use crate::plan::{Plan, Scheme};
 use crate::protocol::{Http1, Protocol, Tcp};
-use crate::report;
+use crate::report::{self, Asked};
 use crate::ring;
 use crate::sys::{cpu, resource, signal};
 
@@ -122,30 +123,66 @@ fn carry_out<P: Protocol>(
     terminal: &Terminal,
     make: impl Fn(u32) -> P + Sync,
 ) -> Result<Exit, CliError> {
-    let plan = &command.plan;
-    let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
     let logs = [command.out.clone()];
     let json = command.output.open_json(&logs)?;
+    let Ended { signal } = match perform(command, terminal, make) {
+        Ok(ended) => ended,
+        Err(RunError::Stopped(Some(signal))) => return Ok(Exit::Signal(signal)),
+        Err(error) => return Err(CliError::CannotRun(error.to_string())),
+    };
+    show(&logs, &Asked::default(), &command.output, json, &command.gates, terminal)
+        .map(|shown| Exit::of_run(signal, shown.invalid, shown.breached))
+}
+
+/// Does the run, and shows how far it is.
+fn perform<P: Protocol>(
+    command: &RunCommand,
+    terminal: &Terminal,
+    make: impl Fn(u32) -> P + Sync,
+) -> Result<Ended, RunError> {
+    let plan = &command.plan;
+    let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
     // The main thread stays off the shards' CPUs; where it cannot, it is at least mostly asleep.
     let _ = command.spare_cpus.0.first().map(|&spare| cpu::pin_to(spare));
     let run = Run { plan, environment: &environment, log: &command.out };
     let mut progress = terminal.progress(plan);
-    let ended = run.perform(make, |standing| {
+    run.perform(make, |standing| {
         progress.draw(&Standing {
             elapsed: standing.elapsed,
             sessions_done: standing.sessions_ended,
             in_flight: standing.sessions_open,
             errors: standing.failed,
         });
-    });
-    drop(progress);
-    let Ended { signal } = match ended {
-        Ok(ended) => ended,
-        Err(RunError::Stopped(Some(signal))) => return Ok(Exit::Signal(signal)),
-        Err(error) => return Err(CliError::CannotRun(error.to_string())),
-    };
-    show(&logs, false, &command.output, json, &command.gates, terminal)
-        .map(|shown| Exit::of_run(signal, shown.invalid, shown.breached))
+    })
+}
+
+/// What a run came to that is not to be printed.
+pub(in crate::cli) enum Measured {
+    /// It ran to its end.
+    Whole(Box<Summary>),
+    /// This signal ended it.
+    Interrupted(i32),
+}
+
+/// Does what `args` say of an HTTP target, and prints nothing but what is wrong.
+pub(in crate::cli) fn measure(args: &RunArgs, terminal: &Terminal) -> Result<Measured, CliError> {
+    let cannot = |error: &dyn std::fmt::Display| CliError::CannotRun(error.to_string());
+    let mut command = RunCommand::new(args)?;
+    let _host = Host::prepare(&mut command, terminal)?;
+    let (plan, body) = (&command.plan, &command.body[..]);
+    let new = |slots| Http1::new(&plan.target, &plan.request, body, slots);
+    new(0).map_err(|error| cannot(&error))?;
+    let make = |slots| new(slots).expect("it was tried before");
+    match perform(&command, terminal, make) {
+        Ok(Ended { signal: Some(signal) }) | Err(RunError::Stopped(Some(signal))) => {
+            Ok(Measured::Interrupted(signal))
+        }
+        Ok(Ended { signal: None }) => {
+            let summary = report::load_files(std::slice::from_ref(&command.out), &Asked::default());
+            Ok(Measured::Whole(Box::new(summary.map_err(|error| cannot(&error))?)))
+        }
+        Err(error) => Err(cannot(&error)),
+    }
 }
 
 /// What a report came to.
@@ -157,15 +194,21 @@ pub(in crate::cli) struct Shown {
 /// Reads `logs`, judges and prints; into `json`, too.
 pub(in crate::cli) fn show(
     logs: &[std::path::PathBuf],
-    force: bool,
+    asked: &Asked,
     output: &Output,
     json: Option<JsonFile>,
     gates: &Gates,
     terminal: &Terminal,
 ) -> Result<Shown, CliError> {
     let cannot = |error: &dyn std::fmt::Display| CliError::CannotRun(error.to_string());
-    let mut summary = report::load_files(logs, force).map_err(|error| cannot(&error))?;
+    let mut summary = report::load_files(logs, asked).map_err(|error| cannot(&error))?;
     summary.judge(gates);
+    if let Some(folder) = floors::folder() {
+        match floors::find(&folder, &summary.environment) {
+            Ok(floor) => floor.into_iter().for_each(|floor| summary.stand_beside(floor)),
+            Err(broken) => terminal.notice(broken),
+        }
+    }
     let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
     // Both, whichever of them fails.
     let printed = terminal.print(&output.format.write(&summary, options));
