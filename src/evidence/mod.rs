@@ -15,5 +15,5 @@ pub use machine::{
     Watched,
 };
 pub use request::{Outcome, Phase, Request, Step};
-pub use served::{Lateness, Served};
+pub use served::{FlawsDone, Lateness, PvsServed, Served, Updates};
 pub use tally::{ErrorCount, StatusCount, Tally};

@@ -1,3 +1,4 @@
 //! Bytes <-> values; no IO, no clock.
 
+pub mod ca;
 pub mod http1;
