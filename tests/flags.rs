@@ -231,6 +231,23 @@ fn the_standard_ports_of_epics_are_for_loopback_or_for_who_owns_the_network() {
 }
 
 #[test]
+fn a_wrong_cut_or_export_is_told_with_its_rule() {
+    check("report --from fast", 2, &["--from 'fast': ", "like"]);
+    check("report --from 2s --to 1s", 2, &["--to '1s': it lies behind --from 2s, like 3s"]);
+    check("report --phase middle", 2, &["--phase 'middle': ", "warmup"]);
+    check("report --shard x", 2, &["--shard 'x': ", "like 0-3,8"]);
+    check("report --outcome ok,fine", 2, &["--outcome 'fine': ", "timeout"]);
+    check("report --status 2x", 2, &["--status '2x': ", "2xx"]);
+    check("report --series age", 2, &["--series 'age': ", "like response"]);
+    check("report --series wait", 2, &["--series 'wait': ", "--latency"]);
+    check("report --format hlog --series session", 2, &["--series 'session': ", "like response"]);
+    check("report --format hlog --interval 0", 2, &["--interval '0': ", "like 100ms"]);
+    check("report --interval 1s", 2, &["--interval '1s': ", "--format hlog"]);
+    check("report --format wrk --timeseries", 2, &["--format 'wrk': ", "like csv"]);
+    check("serve http --format csv", 2, &["--format 'csv': ", "like json"]);
+}
+
+#[test]
 fn a_mistyped_flag_or_command_gets_the_nearest_one() {
     check("rnu", 2, &["no command 'rnu': did you mean 'run'"]);
     check("reprot", 2, &["did you mean 'report'"]);
