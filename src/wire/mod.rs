@@ -1,3 +1,4 @@
 //! Bytes <-> values; no IO, no clock.
 
 pub mod http1;
+pub mod pva;
