@@ -5,6 +5,7 @@
 mod conn;
 mod connect;
 mod control;
+mod course;
 mod gaps;
 mod list;
 mod ports;
