@@ -163,7 +163,20 @@ fn a_wrong_line_of_serve_and_report_is_told_with_its_rule() {
     check("serve", 2, &["KIND is missing: http or echo, like onrush serve http"]);
     check("serve ftp", 2, &["KIND 'ftp': a target is http or echo, like http"]);
     check("serve http --listen 8080", 2, &["--listen '8080': ", "like 127.0.0.1:8080"]);
-    check("serve http --delay x", 2, &["--delay 'x': ", "like 10s"]);
+    for (line, flag, value) in [
+        ("--delay x", "--delay", "x"),
+        ("--delay uniform:2ms-1ms", "--delay", "uniform:2ms-1ms"),
+        ("--workers 0", "--workers", "0"),
+        ("--workers 2 -t 2", "--workers", "2"),
+        ("--stall 1s", "--stall", "1s"),
+        ("--stall 2s@1s/1s", "--stall", "2s@1s/1s"),
+        ("--fail-rate 2", "--fail-rate", "2"),
+        ("--reset-rate often", "--reset-rate", "often"),
+        ("--seed x", "--seed", "x"),
+        ("--idle doze", "--idle", "doze"),
+    ] {
+        check(&format!("serve echo {line}"), 2, &[&format!("{flag} '{value}': "), " like "]);
+    }
     check("serve http --close-after 0", 2, &["--close-after '0': ", "like "]);
     check("serve http --body-bytes 1GiB", 2, &["--body-bytes '1GiB': ", "like 4KiB"]);
     check("serve echo --body-bytes 1", 2, &["--body-bytes '1': ", "like onrush serve http"]);

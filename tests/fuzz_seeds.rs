@@ -3,6 +3,8 @@
 
 use std::fs;
 
+#[path = "../fuzz/src/ca.rs"]
+mod ca;
 #[path = "../fuzz/src/http.rs"]
 mod http;
 #[path = "../fuzz/src/log.rs"]
@@ -41,4 +43,18 @@ fn log_seeds_read_to_the_end_or_are_refused() {
     assert!((1..whole).contains(&records("v1_cut_in_a_chunk")));
     assert_eq!(records("v1_cut_in_the_header"), 0);
     assert_eq!(records("version_of_the_future"), 0);
+}
+
+#[test]
+fn channel_access_seeds_mean_the_same_when_written_again() {
+    let messages =
+        |name: &str| ca::check_messages(&fs::read(format!("tests/data/ca/{name}")).unwrap());
+    assert!(messages("session_requests") > 60);
+    assert!(messages("session_replies") > 60);
+    for probes in ["probes_requests", "probes_replies", "nameserver_requests", "nameserver_replies"]
+    {
+        assert!(messages(probes) > 0, "{probes}");
+    }
+    assert_eq!(messages("extended_cut"), 0);
+    assert_eq!(messages("not_padded"), 0);
 }

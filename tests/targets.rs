@@ -10,10 +10,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use onrush::clock::{Clock, KernelClock};
 use onrush::evidence::Served;
-use onrush::plan::{ClockName, CpuList};
-use onrush::serve::{Kind, ServePlan, Serving};
+use onrush::plan::{ClockName, CpuList, Idle};
+use onrush::serve::{Behaviour, Delay, Kind, ServePlan, Serving};
 use onrush::sys::cpu;
-use onrush::unit::{ByteSize, Nanos};
+use onrush::unit::{ByteSize, Nanos, Share};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -23,7 +23,8 @@ fn plan(kind: Kind) -> ServePlan {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         shards: 1,
         cpus: CpuList(cpu::allowed()),
-        delay: Nanos::ZERO,
+        idle: Idle::Sleep,
+        behaviour: Behaviour::default(),
         body_bytes: ByteSize(64),
         close_after: None,
     }
@@ -31,6 +32,10 @@ fn plan(kind: Kind) -> ServePlan {
 
 fn http() -> Serving {
     Serving::start(&plan(Kind::Http)).unwrap()
+}
+
+fn behaving(kind: Kind, behaviour: Behaviour) -> Serving {
+    Serving::start(&ServePlan { behaviour, ..plan(kind) }).unwrap()
 }
 
 fn connect(serving: &Serving) -> TcpStream {
@@ -226,8 +231,8 @@ fn what_is_no_request_is_told_so_even_to_a_client_that_goes_on_sending() {
 
 #[test]
 fn a_client_that_sends_no_more_still_gets_its_answers() {
-    let delay = Nanos::from_millis(20);
-    let serving = Serving::start(&ServePlan { delay, ..plan(Kind::Http) }).unwrap();
+    let delay = Delay::Fixed(Nanos::from_millis(20));
+    let serving = behaving(Kind::Http, Behaviour { delay, ..Behaviour::default() });
     let mut stream = connect(&serving);
     stream.write_all(&GET.repeat(100)).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
@@ -241,7 +246,8 @@ fn a_client_that_sends_no_more_still_gets_its_answers() {
 fn a_delay_holds_each_answer_but_nobody_elses() {
     // Wide enough that only a delay which adds up over connections would exceed the bound.
     let delay = Nanos::from_millis(300);
-    let serving = Serving::start(&ServePlan { delay, ..plan(Kind::Http) }).unwrap();
+    let behaviour = Behaviour { delay: Delay::Fixed(delay), ..Behaviour::default() };
+    let serving = behaving(Kind::Http, behaviour);
     let clock = KernelClock::new(ClockName::Monotonic);
     let began = clock.now();
     let mut streams: Vec<_> = (0..50).map(|_| connect(&serving)).collect();
@@ -347,6 +353,110 @@ fn an_address_in_use_is_told_by_one_shard_and_by_several() {
         let plan = ServePlan { listen: taken.local_addr().unwrap(), shards, ..plan(Kind::Http) };
         let error = Serving::start(&plan).unwrap_err().to_string();
         assert!(error.contains("the address is in use") && error.contains("--listen"), "{error}");
+    }
+}
+
+#[test]
+fn a_line_before_one_worker_moves_in_order() {
+    let work = Nanos::from_millis(30);
+    let behaviour =
+        Behaviour { delay: Delay::Fixed(work), workers: Some(1), ..Behaviour::default() };
+    let serving = behaving(Kind::Http, behaviour);
+    let mut streams: Vec<_> = (0..4).map(|_| connect(&serving)).collect();
+    let clock = KernelClock::new(ClockName::Monotonic);
+    let began = clock.now();
+    for stream in &mut streams {
+        stream.write_all(GET).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    for (stream, place) in streams.iter_mut().zip(1..) {
+        is_answered(stream, "200", "keep-alive");
+        assert!(clock.now() - began >= Nanos(work.0 * place), "number {place} did not wait");
+    }
+    assert_eq!(serving.stop().unwrap().lateness.answers, 4);
+}
+
+#[test]
+fn nothing_is_answered_in_a_stall_on_any_shard() {
+    let stall = "300ms@0".parse().ok();
+    let behaviour = Behaviour { stall, ..Behaviour::default() };
+    let serving = Serving::start(&ServePlan { shards: 2, behaviour, ..plan(Kind::Http) }).unwrap();
+    let clock = KernelClock::new(ClockName::Monotonic);
+    let began = clock.now();
+    let mut streams: Vec<_> = (0..16).map(|_| connect(&serving)).collect();
+    for stream in &mut streams {
+        // What is no request is not answered sooner.
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n\0").unwrap();
+    }
+    for stream in &mut streams {
+        is_answered(stream, "200", "keep-alive");
+        assert!(clock.now() - began >= Nanos::from_millis(300));
+        is_answered(stream, "400", "close");
+    }
+}
+
+#[test]
+fn answers_do_not_overtake_each_other_whatever_their_delays() {
+    let delay = Delay::Exp(Nanos::from_millis(2));
+    let serving = behaving(Kind::Http, Behaviour { delay, seed: 5, ..Behaviour::default() });
+    let mut stream = connect(&serving);
+    let head = b"HEAD / HTTP/1.1\r\n\r\n";
+    stream.write_all(&[GET, head].concat().repeat(100)).unwrap();
+    for _ in 0..100 {
+        let (_, body) = answer(&mut stream, true);
+        assert_eq!(body.len(), 64);
+        let (head, _) = answer(&mut stream, false);
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    }
+}
+
+/// The statuses of 300 requests on a connection.
+fn statuses(behaviour: &Behaviour) -> (Vec<u16>, Served) {
+    let serving = behaving(Kind::Http, behaviour.clone());
+    let mut stream = connect(&serving);
+    let statuses = (0..300).map(|_| {
+        stream.write_all(GET).unwrap();
+        answer(&mut stream, true).0["HTTP/1.1 ".len()..][..3].parse().unwrap()
+    });
+    let statuses = statuses.collect();
+    drop(stream);
+    (statuses, serving.stop().unwrap())
+}
+
+#[test]
+fn a_share_of_requests_fails_the_same_ones_for_the_same_seed() {
+    let behaviour = Behaviour { fail_rate: Share(200_000), seed: 1, ..Behaviour::default() };
+    let (first, served) = statuses(&behaviour);
+    let failed = first.iter().filter(|&&status| status == 500).count();
+    assert!((30..=90).contains(&failed), "{failed} of 300");
+    assert_eq!(served.failed, failed as u64);
+    assert!(first.iter().all(|status| matches!(status, 200 | 500)));
+    assert_eq!(statuses(&behaviour).0, first);
+    assert_ne!(statuses(&Behaviour { seed: 2, ..behaviour }).0, first);
+}
+
+#[test]
+fn an_echo_that_fails_hangs_up() {
+    let behaviour = Behaviour { fail_rate: Share(1_000_000), ..Behaviour::default() };
+    let serving = behaving(Kind::Echo, behaviour);
+    let mut stream = connect(&serving);
+    stream.write_all(b"hello").unwrap();
+    is_closed(&mut stream);
+    assert_eq!(served(serving).failed, 1);
+}
+
+#[test]
+fn a_connection_is_reset_in_place_of_an_answer() {
+    for kind in [Kind::Http, Kind::Echo] {
+        let delay = Delay::Fixed(Nanos::from_millis(1));
+        let reset_rate = Share(1_000_000);
+        let serving = behaving(kind, Behaviour { delay, reset_rate, ..Behaviour::default() });
+        let mut stream = connect(&serving);
+        stream.write_all(GET).unwrap();
+        let error = stream.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{kind}: {error}");
+        let served = served(serving);
+        assert_eq!((served.broken_off, served.resets, served.failed), (1, 0, 0), "{kind}");
     }
 }
 

@@ -4,11 +4,13 @@
 //! schedule and takes its own part, so that the arrivals are the same however many shards share
 //! them, and their superposition *is* the named process.
 
+mod chance;
 mod random;
 mod staircase;
 
 use crate::plan::{Pattern, Plan};
 use crate::unit::{Instant, Nanos, Rate};
+pub use chance::Chance;
 use random::Gaps;
 use staircase::Staircase;
 

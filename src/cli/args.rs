@@ -232,7 +232,7 @@ impl ReportArgs {
 #[argh(
     name = "serve",
     subcommand,
-    example = "onrush serve http --listen 127.0.0.1:8080 --delay 5ms",
+    example = "onrush serve http --listen 127.0.0.1:8080 --delay exp:5ms --workers 4",
     example = "onrush serve echo --listen [::1]:7000 --cpus 0"
 )]
 pub(super) struct ServeArgs {
@@ -240,9 +240,29 @@ pub(super) struct ServeArgs {
     #[argh(option, arg_name = "ADDR:PORT")]
     pub listen: Option<String>,
 
-    /// time before each answer (default 0)
-    #[argh(option, arg_name = "T")]
+    /// work on a request: T, fixed:T, exp:T or uniform:A-B (default 0)
+    #[argh(option, arg_name = "LAW")]
     pub delay: Option<String>,
+
+    /// requests worked on at a time, the others wait in line; one shard only (all)
+    #[argh(option, arg_name = "K")]
+    pub workers: Option<String>,
+
+    /// do nothing for T, AT after the first request, and again EVERY; like 400ms@2s/10s
+    #[argh(option, arg_name = "T@AT[/EVERY]")]
+    pub stall: Option<String>,
+
+    /// share of requests that fail: http says 500, echo hangs up (default 0)
+    #[argh(option, arg_name = "P")]
+    pub fail_rate: Option<String>,
+
+    /// share of requests at which the connection is reset (default 0)
+    #[argh(option, arg_name = "P")]
+    pub reset_rate: Option<String>,
+
+    /// seed of delays, failures and resets (default 1)
+    #[argh(option, arg_name = "N")]
+    pub seed: Option<String>,
 
     /// size of an http answer's body (default 64)
     #[argh(option, arg_name = "N")]
@@ -263,6 +283,10 @@ pub(super) struct ServeArgs {
     /// exactly these CPUs, like 0-3,8 (the lowest allowed ones)
     #[argh(option, arg_name = "LIST")]
     pub cpus: Option<String>,
+
+    /// what a shard does when nothing is due: spin or sleep (default sleep)
+    #[argh(option, arg_name = "HOW")]
+    pub idle: Option<String>,
 
     /// text or json on stdout (default text)
     #[argh(option, arg_name = "FORMAT")]

@@ -156,3 +156,15 @@ pub(super) fn read_count(
     };
     Err(CliError::rule(flag, typed, rule))
 }
+
+/// The seed that `--seed` gives, 1 without it: a count of which each has a meaning, so its own
+/// message tells the range.
+///
+/// # Errors
+/// The text is no count.
+pub(super) fn read_seed(typed: &Option<String>) -> Result<u64, CliError> {
+    let typed = typed.as_deref().unwrap_or("1");
+    let rule = || format!("a seed is a whole number from 0 to {}, like 7", u64::MAX);
+    let seed = typed.parse::<Count>().map_err(|_| CliError::rule("--seed", typed, rule()))?;
+    Ok(seed.0)
+}

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::args::ServeArgs;
-use super::error::{CliError, parse, read, read_count, read_if_given};
+use super::error::{CliError, parse, read, read_count, read_if_given, read_seed};
 use super::exit::Exit;
 use super::output::Format;
 use super::run::{allowed_cpus, cpus_of};
@@ -12,7 +12,7 @@ use crate::clock::{self, Clock as _, KernelClock};
 use crate::observe::resources;
 use crate::plan::{ClockName, CpuList};
 use crate::report::served as report;
-use crate::serve::{Kind, ServePlan, Serving};
+use crate::serve::{Behaviour, Kind, ServePlan, Serving};
 use crate::sys::process;
 use crate::sys::resource::Usage;
 use crate::sys::signal::{self, Asked};
@@ -35,6 +35,8 @@ pub(super) struct ServeCommand {
 const BODY_BYTES_MAX: u64 = 256 << 20;
 /// The kernel's limit.
 const PID_MAX: u64 = 1 << 22;
+/// Most workers of a line.
+const WORKERS_MAX: u64 = 1 << 16;
 /// Most threads.
 const SHARDS_MAX: u64 = 8192;
 
@@ -68,7 +70,8 @@ impl ServeCommand {
             listen: listen_of(args.listen.as_deref().unwrap_or("127.0.0.1:8080"))?,
             shards: shards as u32,
             cpus: CpuList(cpus),
-            delay: read("--delay", &args.delay, "0")?,
+            idle: read("--idle", &args.idle, "sleep")?,
+            behaviour: behaviour_of(args, shards)?,
             body_bytes,
             close_after: (args.close_after.as_deref())
                 .map(|typed| read_count("--close-after", typed, (1, u64::MAX)))
@@ -84,6 +87,26 @@ impl ServeCommand {
             format: read("--format", &args.format, "text")?,
         })
     }
+}
+
+fn behaviour_of(args: &ServeArgs, shards: usize) -> Result<Behaviour, CliError> {
+    let workers = (args.workers.as_deref())
+        .map(|typed| read_count("--workers", typed, (1, WORKERS_MAX)))
+        .transpose()?;
+    if let (Some(workers), 2..) = (workers, shards) {
+        let rule = format!(
+            "one shard keeps the line before them, not {shards}, like --workers {workers} --shards 1"
+        );
+        return Err(CliError::rule("--workers", workers, rule));
+    }
+    Ok(Behaviour {
+        delay: read("--delay", &args.delay, "0")?,
+        workers: workers.map(|workers| workers as u32),
+        stall: read_if_given("--stall", &args.stall)?,
+        fail_rate: read("--fail-rate", &args.fail_rate, "0")?,
+        reset_rate: read("--reset-rate", &args.reset_rate, "0")?,
+        seed: read_seed(&args.seed)?,
+    })
 }
 
 /// Serves as `command` says, until a signal comes or the time is over, and prints the figures.

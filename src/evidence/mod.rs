@@ -8,5 +8,5 @@ mod tally;
 
 pub use machine::{Calibration, Environment, Evidence, Resources, ShardEvidence, Watched};
 pub use request::{Outcome, Phase, Request, Step};
-pub use served::Served;
+pub use served::{Lateness, Served};
 pub use tally::{ErrorCount, StatusCount, Tally};

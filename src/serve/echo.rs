@@ -24,6 +24,11 @@ impl Target for Echo {
         Vec::new()
     }
 
+    /// An echo cannot say that it failed: it hangs up.
+    fn failure(&self, _: Answer) -> Option<Answer> {
+        Some(Answer { bytes: Bytes::Nothing, then: Then::Close })
+    }
+
     fn hear(
         &self,
         pieces: &mut u64,

@@ -45,7 +45,7 @@ struct Asked {
 }
 
 /// The templates, by index.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
 enum Page {
     Keep,
@@ -55,6 +55,8 @@ enum Page {
     Continue,
     BadRequest,
     HeadTooLong,
+    Failure,
+    FailureClose,
 }
 
 /// The page repeats this, so that the smallest usual one is a line.
@@ -81,7 +83,19 @@ impl Target for Http {
             b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(),
             response_head(400, 0, false),
             response_head(431, 0, false),
+            response_head(500, 0, true),
+            response_head(500, 0, false),
         ]
+    }
+
+    fn failure(&self, answer: Answer) -> Option<Answer> {
+        let Bytes::Template(index) = answer.bytes else { return None };
+        let of_request = [Page::Keep, Page::Close, Page::HeadKeep, Page::HeadClose];
+        let page = match of_request.into_iter().find(|&page| page as u16 == index)? {
+            Page::Keep | Page::HeadKeep => Page::Failure,
+            _ => Page::FailureClose,
+        };
+        Some(Answer { bytes: Bytes::Template(page as u16), ..answer })
     }
 
     #[inline]
@@ -204,7 +218,7 @@ mod tests {
         let last = answers.back().map_or(Then::Keep, |last: &Answer| last.then);
         let pages = answers.iter().map(|answer| match answer.bytes {
             Bytes::Template(index) => index,
-            Bytes::Echo(_) => unreachable!("HTTP echoes nothing"),
+            Bytes::Echo(_) | Bytes::Nothing => unreachable!("HTTP has pages"),
         });
         (pages.collect(), last, served)
     }
@@ -297,6 +311,22 @@ mod tests {
     }
 
     #[test]
+    fn only_the_answer_to_a_request_can_say_that_it_failed() {
+        for (page, failure) in [
+            (Keep, Some(Failure)),
+            (HeadKeep, Some(Failure)),
+            (Close, Some(FailureClose)),
+            (HeadClose, Some(FailureClose)),
+            (Continue, None),
+            (BadRequest, None),
+            (HeadTooLong, None),
+        ] {
+            let of = |page| Answer { bytes: Bytes::Template(page as u16), then: Then::Close };
+            assert_eq!(PLAIN.failure(of(page)), failure.map(of), "{page:?}");
+        }
+    }
+
+    #[test]
     fn the_pages_are_in_their_order_and_of_their_size() {
         let templates = Http { body_bytes: 100, ..PLAIN }.templates();
         let (head, page) = (&templates[HeadKeep as usize], &templates[Keep as usize]);
@@ -307,6 +337,8 @@ mod tests {
             (Continue, "HTTP/1.1 100 "),
             (BadRequest, "HTTP/1.1 400 "),
             (HeadTooLong, "HTTP/1.1 431 "),
+            (Failure, "HTTP/1.1 500 "),
+            (FailureClose, "HTTP/1.1 500 "),
         ] {
             assert!(templates[page as usize].starts_with(starts.as_bytes()), "{page:?}");
         }

@@ -5,15 +5,19 @@
 //!
 //! ```text
 //!   shard    the loop: accept, receive, send, close; bounded memory
-//!     ├─ target      what to answer, sans-IO: http, echo
-//!     └─ delay_line  when to answer
+//!     ├─ target     what to answer, sans-IO: http, echo
+//!     ├─ behaviour  how: how long it takes, and what goes wrong
+//!     ├─ station    when: the line before the workers
+//!     └─ agenda     what is not due yet
 //! ```
 
-mod delay_line;
+mod agenda;
+mod behaviour;
 mod echo;
 mod error;
 mod http;
 mod shard;
+mod station;
 mod target;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -24,18 +28,20 @@ use std::thread::{self, JoinHandle};
 
 use crate::clock::KernelClock;
 use crate::evidence::Served;
-use crate::plan::{ClockName, CpuList};
+use crate::plan::{ClockName, CpuList, Idle};
 use crate::ring::Setup;
 use crate::sys::uring::Uring;
 use crate::sys::{cpu, resource, signal};
-use crate::unit::{ByteSize, Nanos};
+use crate::unit::ByteSize;
 use crate::words;
 
+pub use behaviour::{Behaviour, Delay, Stall};
 pub use error::ServeError;
 
 use echo::Echo;
 use http::Http;
-use shard::Shard;
+use shard::{Manner, Shard};
+use station::{FirstRequest, Station};
 use target::Target;
 
 words! {
@@ -59,8 +65,10 @@ pub struct ServePlan {
     pub shards: u32,
     /// Their CPUs, shard i on entry i modulo the length; never empty.
     pub cpus: CpuList,
-    /// From a request that is whole to its answer.
-    pub delay: Nanos,
+    /// What a shard does when nothing is due.
+    pub idle: Idle,
+    /// How it answers.
+    pub behaviour: Behaviour,
     /// Size of an HTTP answer's body, below 4 GiB; an echo has none.
     pub body_bytes: ByteSize,
     /// Answers after which a connection is closed; at least 1.
@@ -72,6 +80,7 @@ pub struct ServePlan {
 pub struct Serving {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
+    first: FirstRequest,
     shards: Vec<JoinHandle<Result<Served, ServeError>>>,
 }
 
@@ -92,8 +101,12 @@ impl Serving {
             let alone = TcpListener::bind(plan.listen);
             drop(alone.map_err(|error| ServeError::Listen(plan.listen, error))?);
         }
-        let stop = Arc::default();
-        let mut serving = Self { address: plan.listen, stop, shards: Vec::new() };
+        let mut serving = Self {
+            address: plan.listen,
+            stop: Arc::default(),
+            first: FirstRequest::default(),
+            shards: Vec::new(),
+        };
         for index in 0..plan.shards as usize {
             // The first one finds the port that the others share.
             let plan = ServePlan { listen: serving.address, ..plan.clone() };
@@ -128,16 +141,17 @@ impl Serving {
     fn add_shard(&mut self, plan: ServePlan, index: usize) -> Result<SocketAddr, ServeError> {
         let (tell, told) = sync_channel(1);
         let stop = Arc::clone(&self.stop);
+        let station = Station::new(&plan.behaviour, Arc::clone(&self.first));
         let spawn = || {
             thread::Builder::new().name(format!("serve {index}")).spawn(move || match plan.kind {
                 Kind::Http => {
                     let body_bytes = plan.body_bytes.0 as usize;
                     let http = Http { body_bytes, close_after: plan.close_after };
-                    run_shard(http, &plan, index, &stop, &tell)
+                    run_shard(http, &plan, (index, station), &stop, &tell)
                 }
                 Kind::Echo => {
                     let echo = Echo { close_after: plan.close_after };
-                    run_shard(echo, &plan, index, &stop, &tell)
+                    run_shard(echo, &plan, (index, station), &stop, &tell)
                 }
             })
         };
@@ -169,7 +183,7 @@ impl Drop for Serving {
 fn run_shard<T: Target>(
     target: T,
     plan: &ServePlan,
-    index: usize,
+    (index, station): (usize, Station),
     stop: &AtomicBool,
     tell: &SyncSender<SocketAddr>,
 ) -> Result<Served, ServeError> {
@@ -194,7 +208,10 @@ fn run_shard<T: Target>(
     let address = ring
         .listen(shard::LISTENER, plan.listen, plan.shards > 1)
         .map_err(|error| ServeError::Listen(plan.listen, error))?;
-    let shard = Shard::new(target, ring, KernelClock::new(ClockName::Monotonic), slots, plan.delay);
+    let clock = KernelClock::new(ClockName::Monotonic);
+    let behaviour = plan.behaviour.clone();
+    let manner = Manner { index: index as u32, idle: plan.idle, behaviour };
+    let shard = Shard::new(target, ring, clock, slots, (manner, station));
     // Nobody waits for it where the target is being dropped.
     let _ = tell.send(address);
     shard.run(stop)

@@ -15,11 +15,15 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::delay_line::DelayLine;
+use super::agenda::Agenda;
+use super::behaviour::Behaviour;
 use super::error::ServeError;
+use super::station::Station;
 use super::target::{Answer, Bytes, Target, Then};
+use crate::arrival::Chance;
 use crate::clock::Clock;
 use crate::evidence::Served;
+use crate::plan::Idle;
 use crate::ring::{Kind, QueueError, Token};
 use crate::sys::uring::{Completion, Uring};
 use crate::unit::{Instant, Nanos};
@@ -35,6 +39,9 @@ const BATCH: usize = 256;
 
 /// The longest that a shard sleeps before it looks at the stop flag again.
 const WAIT_MAX: Nanos = Nanos::from_millis(20);
+
+/// Sleep ends this long before an answer is due, and the rest is spun: to wake up takes time.
+const SPIN: Nanos = Nanos::from_micros(100);
 
 /// How long a client may take to read its last answer and close, where it was still sending.
 const LINGER: Nanos = Nanos::from_secs(2);
@@ -55,11 +62,23 @@ pub(super) struct Shard<T: Target, C> {
     accept_at: Option<Instant>,
     /// Bytes of each template.
     lengths: Vec<u32>,
-    delay: Nanos,
+    manner: Manner,
+    /// Where requests wait for their answers.
+    station: Station,
     /// An entry for each answer that is not ripe.
-    delayed: DelayLine,
-    lingering: DelayLine,
+    delayed: Agenda,
+    lingering: Agenda,
     served: Served,
+}
+
+/// How a shard goes about its work.
+#[derive(Debug)]
+pub(super) struct Manner {
+    /// Which shard it is.
+    pub(super) index: u32,
+    /// What it does when nothing is due.
+    pub(super) idle: Idle,
+    pub(super) behaviour: Behaviour,
 }
 
 /// A connection, or a slot for one.
@@ -72,6 +91,9 @@ struct Conn<T: Target> {
     is_sending: bool,
     /// How many of the answers may be sent now.
     ripe: usize,
+    /// When the last of the others may be sent: answers do not overtake each other.
+    ripe_at: Instant,
+    chance: Chance,
     /// What the client is owed, the one being sent included.
     answers: VecDeque<Answer>,
     target: T::Conn,
@@ -89,13 +111,21 @@ enum State {
 
 impl<T: Target, C: Clock> Shard<T, C> {
     /// A shard on `ring`, which listens on [`LISTENER`] and has `slots`.
-    pub(super) fn new(target: T, ring: Uring, clock: C, slots: u32, delay: Nanos) -> Self {
+    pub(super) fn new(
+        target: T,
+        ring: Uring,
+        clock: C,
+        slots: u32,
+        (manner, station): (Manner, Station),
+    ) -> Self {
         let conn = || Conn {
             state: State::Free,
             generation: 0,
             is_receiving: false,
             is_sending: false,
             ripe: 0,
+            ripe_at: Instant::ZERO,
+            chance: Chance::default(),
             answers: VecDeque::new(),
             target: T::Conn::default(),
         };
@@ -108,9 +138,10 @@ impl<T: Target, C: Clock> Shard<T, C> {
             open: 0,
             accept_at: Some(Instant::ZERO),
             lengths,
-            delay,
-            delayed: DelayLine::new(delay),
-            lingering: DelayLine::new(LINGER),
+            manner,
+            station,
+            delayed: Agenda::default(),
+            lingering: Agenda::default(),
             served: Served::default(),
         }
     }
@@ -126,8 +157,7 @@ impl<T: Target, C: Clock> Shard<T, C> {
             self.release_delayed(now);
             self.end_lingering(now);
             self.accept(now);
-            let wait = self.delayed.next_due().map_or(WAIT_MAX, |due| due.since(now).min(WAIT_MAX));
-            self.ring.submit_and_wait(1, wait).map_err(QueueError)?;
+            self.submit(now).map_err(QueueError)?;
             let now = self.clock.now();
             while let count @ 1.. = self.ring.reap(&mut batch) {
                 for completion in &batch[..count] {
@@ -136,6 +166,15 @@ impl<T: Target, C: Clock> Shard<T, C> {
             }
         }
         Ok(self.served)
+    }
+
+    /// Hands over what was pushed, and sleeps where nothing is soon due.
+    fn submit(&mut self, now: Instant) -> Result<(), i32> {
+        let due = self.delayed.next_due().unwrap_or(Instant::NEVER);
+        match (self.manner.idle, due.since(now + SPIN)) {
+            (Idle::Spin, _) | (Idle::Sleep, Nanos::ZERO) => self.ring.submit(),
+            (Idle::Sleep, wait) => self.ring.submit_and_wait(1, wait.min(WAIT_MAX)),
+        }
     }
 
     /// Goes on accepting where that ended and there is room.
@@ -175,7 +214,10 @@ impl<T: Target, C: Clock> Shard<T, C> {
             Ok(slot) => {
                 self.served.clients += 1;
                 self.open += 1;
-                self.conns[slot as usize].state = State::Open;
+                let conn = &mut self.conns[slot as usize];
+                conn.state = State::Open;
+                let number = u64::from(self.manner.index) << 40 | self.served.clients;
+                conn.chance = Chance::stream(self.manner.behaviour.seed, number);
                 self.receive(slot);
                 if !completion.more {
                     self.accept_at = Some(now);
@@ -226,15 +268,44 @@ impl<T: Target, C: Clock> Shard<T, C> {
         if conn.state == State::Open {
             let owed = conn.answers.len();
             self.target.hear(&mut conn.target, bytes, &mut conn.answers, &mut self.served);
-            let come = conn.answers.len() - owed;
-            if self.delay == Nanos::ZERO {
-                conn.ripe += come;
+            if self.manner.behaviour.is_plain() {
+                conn.ripe += conn.answers.len() - owed;
             } else {
-                let token = Token::new(slot, conn.generation);
-                (0..come).for_each(|_| self.delayed.enter(now, token));
+                self.decide(slot, owed, now);
             }
         }
         self.go_on(slot);
+    }
+
+    /// Decides what becomes of the answers from number `from` on, and when they are sent.
+    fn decide(&mut self, slot: u32, from: usize, now: Instant) {
+        for index in from..self.conns[slot as usize].answers.len() {
+            let done_at = self.work_on(slot, index, now);
+            let conn = &mut self.conns[slot as usize];
+            conn.ripe_at = done_at.max(conn.ripe_at);
+            if conn.ripe_at <= now {
+                conn.ripe += 1;
+                continue;
+            }
+            let (due, token) = (conn.ripe_at, Token::new(slot, conn.generation));
+            self.delayed.enter(due, token, |token| is_current(&self.conns, token));
+        }
+    }
+
+    /// Settles the answer of number `index`, and says when it is done.
+    fn work_on(&mut self, slot: u32, index: usize, now: Instant) -> Instant {
+        let Conn { answers, chance, .. } = &mut self.conns[slot as usize];
+        let Some(failure) = self.target.failure(answers[index]) else {
+            return self.station.pass(now);
+        };
+        let fate = self.manner.behaviour.fate(chance);
+        if fate.is_reset {
+            answers[index] = Answer { bytes: Bytes::Nothing, then: Then::Reset };
+        } else if fate.is_failure {
+            self.served.failed += 1;
+            answers[index] = failure;
+        }
+        self.station.finish(now, fate.work)
     }
 
     #[inline]
@@ -245,6 +316,7 @@ impl<T: Target, C: Clock> Shard<T, C> {
         let length = match bytes {
             Bytes::Template(index) => self.lengths[usize::from(index)],
             Bytes::Echo(length) => length,
+            Bytes::Nothing => 0,
         };
         self.served.bytes_sent += u64::try_from(result).unwrap_or(0);
         if u32::try_from(result) != Ok(length) {
@@ -255,6 +327,7 @@ impl<T: Target, C: Clock> Shard<T, C> {
             (State::Ending, _) if conn.answers.is_empty() => self.close(slot),
             (State::Ending, Then::Close | Then::Linger) | (_, Then::Close) => self.close(slot),
             (_, Then::Linger) => self.linger(slot, now),
+            (_, Then::Reset) => self.reset(slot),
             (_, Then::Keep) => self.go_on(slot),
         }
     }
@@ -271,6 +344,8 @@ impl<T: Target, C: Clock> Shard<T, C> {
             conn.ripe -= 1;
             let token = Token::new(slot, conn.generation).of(Kind::Send).to_bits();
             match answer.bytes {
+                Bytes::Nothing if answer.then == Then::Reset => return self.reset(slot),
+                Bytes::Nothing => return self.close(slot),
                 Bytes::Template(index) => self.ring.send_template_told(slot, index, token),
                 Bytes::Echo(length) => self.ring.send_scratch_told(slot, length as usize, token),
             }
@@ -298,8 +373,9 @@ impl<T: Target, C: Clock> Shard<T, C> {
 
     /// Answers whose delay is over become ripe.
     fn release_delayed(&mut self, now: Instant) {
-        while let Some(token) = self.delayed.leave(now) {
+        while let Some((due, token)) = self.delayed.leave(now) {
             if self.is_current(token) {
+                self.served.lateness.add(now.since(due));
                 self.conns[token.slot() as usize].ripe += 1;
                 self.go_on(token.slot());
             }
@@ -312,16 +388,24 @@ impl<T: Target, C: Clock> Shard<T, C> {
         conn.state = State::Lingering;
         let token = Token::new(slot, conn.generation);
         self.ring.finish_sending(slot, token.of(Kind::Disconnect).to_bits());
-        self.lingering.enter(now, token);
+        self.lingering.enter(now + LINGER, token, |token| is_current(&self.conns, token));
         self.go_on(slot);
     }
 
     fn end_lingering(&mut self, now: Instant) {
-        while let Some(token) = self.lingering.leave(now) {
+        while let Some((_, token)) = self.lingering.leave(now) {
             if self.is_current(token) {
                 self.close(token.slot());
             }
         }
+    }
+
+    /// Resets the connection on purpose.
+    fn reset(&mut self, slot: u32) {
+        self.served.broken_off += 1;
+        let token = Token::new(slot, self.conns[slot as usize].generation);
+        self.ring.disconnect(slot, token.of(Kind::Disconnect).to_bits());
+        self.close(slot);
     }
 
     /// Gives the connection up; what is in flight on it ends unheard.
@@ -337,6 +421,7 @@ impl<T: Target, C: Clock> Shard<T, C> {
         conn.is_receiving = false;
         conn.is_sending = false;
         conn.ripe = 0;
+        conn.ripe_at = Instant::ZERO;
         conn.answers.clear();
         conn.target = T::Conn::default();
         self.open -= 1;
@@ -344,9 +429,14 @@ impl<T: Target, C: Clock> Shard<T, C> {
 
     #[inline]
     fn is_current(&self, token: Token) -> bool {
-        let conn = &self.conns[token.slot() as usize];
-        conn.state != State::Free && token.is_of(conn.generation)
+        is_current(&self.conns, token)
     }
+}
+
+#[inline]
+fn is_current<T: Target>(conns: &[Conn<T>], token: Token) -> bool {
+    let conn = &conns[token.slot() as usize];
+    conn.state != State::Free && token.is_of(conn.generation)
 }
 
 /// Error numbers as the kernel has them on every architecture that Linux shares them on.

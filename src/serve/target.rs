@@ -20,6 +20,10 @@ pub(super) trait Target: Debug {
     /// The bytes of [`Answer::Template`], by index.
     fn templates(&self) -> Vec<Vec<u8>>;
 
+    /// What is sent in place of `answer` where the request is to fail; `None` where it is no
+    /// answer to a whole request: that takes no time and does not fail.
+    fn failure(&self, answer: Answer) -> Option<Answer>;
+
     /// Takes all of `bytes`, which came on `conn`, and adds the answers to what has come whole.
     fn hear(
         &self,
@@ -44,6 +48,8 @@ pub(super) enum Bytes {
     Template(u16),
     /// This many bytes as they came.
     Echo(u32),
+    /// None: only the connection ends.
+    Nothing,
 }
 
 /// What an answer means for its connection.
@@ -56,4 +62,6 @@ pub(super) enum Then {
     /// It ends, but the client may still be sending: closing at once would reset the connection
     /// and could cost the client the answer.
     Linger,
+    /// It is reset.
+    Reset,
 }

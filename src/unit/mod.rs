@@ -7,6 +7,7 @@
 //! | [`Rate`] | sessions per second, to a thousandth | 0.001 to 10^15, or `max` |
 //! | [`ByteSize`] | bytes | 0 to 2^64 - 1 |
 //! | [`Quantile`] | millionths | 0 to 1 |
+//! | [`Share`] | millionths | 0 to 1 |
 //!
 //! Each parses what a user types and displays what a user reads.
 
@@ -14,7 +15,7 @@ mod quantity;
 mod text;
 mod time;
 
-pub use quantity::{ByteSize, Count, Quantile, Rate};
+pub use quantity::{ByteSize, Count, Quantile, Rate, Share};
 pub use text::{Field, ParseError, Text, TextError};
 #[doc(hidden)]
 pub use text::{joined, read_line, write_line};

@@ -199,6 +199,41 @@ impl Quantile {
     }
 }
 
+/// How often something happens, in millionths: `0.01` and `1%` are 10 000.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(pub u32);
+
+impl Share {
+    /// As a fraction of one.
+    pub fn as_f64(self) -> f64 {
+        f64::from(self.0) / 1e6
+    }
+}
+
+impl FromStr for Share {
+    type Err = ParseError;
+
+    fn from_str(typed: &str) -> Result<Self, ParseError> {
+        let millionths = match typed.strip_suffix('%') {
+            Some(percent) => scaled_decimal(percent, 10_000),
+            None => scaled_decimal(typed, 1_000_000),
+        };
+        millionths
+            .and_then(|millionths| u32::try_from(millionths).ok())
+            .filter(|&millionths| millionths <= 1_000_000)
+            .map(Self)
+            .ok_or_else(|| {
+                ParseError::new(typed, "a share is from 0 to 1, or to 100%, like 0.01 or 1%")
+            })
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.as_f64())
+    }
+}
+
 impl FromStr for Quantile {
     type Err = ParseError;
 
@@ -264,6 +299,24 @@ mod tests {
         assert_eq!(ByteSize(1 << 20).to_string(), "1MiB");
         assert_eq!(ByteSize(1000).to_string(), "1000");
         assert!("1.5".parse::<Count>().is_err());
+    }
+
+    #[test]
+    fn a_share_is_a_fraction_or_a_percentage() {
+        for (typed, millionths, shown) in [
+            ("0.01", 10_000, "0.01"),
+            ("1%", 10_000, "0.01"),
+            ("1", 1_000_000, "1"),
+            ("0%", 0, "0"),
+        ] {
+            let share: Share = typed.parse().unwrap();
+            assert_eq!(share, Share(millionths));
+            assert_eq!(share.to_string(), shown);
+            assert_eq!(shown.parse::<Share>().unwrap(), share);
+        }
+        for typed in ["", "%", "1.1", "101%", "-1", "often", "5000%"] {
+            assert!(typed.parse::<Share>().is_err(), "{typed}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! How much load, and how it lies in time.
 
 use super::super::args::RunArgs;
-use super::super::error::{CliError, parse, read, read_count, read_if_given};
+use super::super::error::{CliError, parse, read, read_count, read_if_given, read_seed};
 use super::Notice;
 use crate::plan::{Close, OnCap, Pattern};
-use crate::unit::{Count, Nanos, Rate};
+use crate::unit::{Nanos, Rate};
 
 /// Most connection slots: what the log counts up to.
 const CONCURRENCE_MAX: u64 = 1 << 24;
@@ -49,7 +49,7 @@ pub(super) fn load_of(args: &RunArgs, notices: &mut Vec<Notice>) -> Result<Load,
         close: close_of(args)?,
         on_cap: read("--on-cap", &args.on_cap, "defer")?,
         timeout: above_zero("--timeout", &args.timeout, "5s")?,
-        seed: seed_of(args)?,
+        seed: read_seed(&args.seed)?,
     };
     check_pattern(args, &load)?;
     if let (Some(count), Some(duration)) = (load.count, &args.duration) {
@@ -89,14 +89,6 @@ fn check_pattern(args: &RunArgs, load: &Load) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
-}
-
-/// A seed is a count of which each has a meaning, so its own message tells the range.
-fn seed_of(args: &RunArgs) -> Result<u64, CliError> {
-    let typed = args.seed.as_deref().unwrap_or("1");
-    let rule = || format!("a seed is a whole number from 0 to {}, like 7", u64::MAX);
-    let seed = typed.parse::<Count>().map_err(|_| CliError::rule("--seed", typed, rule()))?;
-    Ok(seed.0)
 }
 
 fn close_of(args: &RunArgs) -> Result<Close, CliError> {
