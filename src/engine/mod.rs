@@ -2,6 +2,7 @@
 //!
 //! *When* (arrival), *how long* (phase) and *what* (protocol) meet in [`Shard`] and nowhere else.
 
+mod circuits;
 mod conn;
 mod connect;
 mod control;
@@ -15,6 +16,7 @@ mod seams;
 mod session;
 mod shard;
 
+pub use circuits::CircuitShard;
 pub use control::{Control, Live, Stop};
 pub use gaps::Stalls;
 pub use ports::{Endpoint, LeftOver, PortPool};

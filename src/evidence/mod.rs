@@ -5,8 +5,10 @@ mod machine;
 mod request;
 mod served;
 mod tally;
+mod updates;
 
 pub use machine::{Calibration, Environment, Evidence, Resources, ShardEvidence, Watched};
 pub use request::{Outcome, Phase, Request, Step};
 pub use served::{Lateness, Served};
 pub use tally::{ErrorCount, StatusCount, Tally};
+pub use updates::Updates;

@@ -1,7 +1,7 @@
 //! From records and trailer to a summary.
 
 use super::recount::Recount;
-use super::summary::{Clues, Figures, Rates, ShardSummary, Summary};
+use super::summary::{Clues, Figures, Rates, ShardSummary, Summary, Watching};
 use super::{Regime, Series, Trailer, Verdict};
 use crate::evidence::{Environment, Evidence, Request, Tally};
 use crate::plan::{LogMode, Plan};
@@ -51,9 +51,9 @@ impl Builder {
 
     /// Adds up, judges, and gives the summary.
     pub fn finish(self) -> Summary {
-        let (evidence, kept) = match self.trailer {
-            Some(Trailer { evidence, series }) => (Some(evidence), series),
-            None => (None, Vec::new()),
+        let (evidence, kept, ages) = match self.trailer {
+            Some(Trailer { evidence, series, ages }) => (Some(evidence), series, ages),
+            None => (None, Vec::new(), Vec::new()),
         };
         let keeps_all = self.plan.log == LogMode::All;
         let times = Times::of(&self.shards);
@@ -83,6 +83,7 @@ impl Builder {
             // A closed loop cannot see waiting, nor be late: no sample of it was measured.
             (series.wait, series.lag) = (Recorder::new(), Recorder::new());
         }
+        let watching = Watching::of(evidence.as_ref(), &ages);
         Summary {
             regime: Regime::of(&self.plan, &tally, measured, evidence.is_none()),
             rates: Rates::of(&self.plan, &tally, measured, span),
@@ -94,6 +95,7 @@ impl Builder {
             span,
             tally,
             records,
+            watching,
             figures: Figures::of(&series),
             series,
             shards: shards.into_iter().map(|(shard, _)| shard).collect(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::summary::{Clues, Figures, Part, Rates, Summary};
+use super::summary::{Clues, Figures, Part, Rates, Summary, Watching};
 use super::{Check, Regime, Series, State, Verdict};
 use crate::evidence::{Calibration, Evidence, Tally, Watched};
 use crate::plan::Plan;
@@ -86,6 +86,8 @@ fn merged(parts: Vec<Part>) -> Summary {
     let measured = across(all().map(|s| (s.began_unix_ns, s.measured)));
     let span = across(all().map(|s| (s.began_unix_ns, s.span)));
     let evidence = all().map(|s| s.evidence.as_ref()).collect::<Option<Vec<_>>>().map(together);
+    let ages: Vec<_> = all().filter_map(|s| Some(s.watching.as_ref()?.ages.clone())).collect();
+    let watching = Watching::of(evidence.as_ref(), &ages);
     let checks = worst_of_each(all().map(|summary| &summary.checks[..]));
     let regime = Regime {
         is_overloaded: all().any(|summary| summary.regime.is_overloaded),
@@ -101,6 +103,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         records: all().map(|summary| summary.records).sum(),
         figures: Figures::of(&series),
         series,
+        watching,
         shards: all().flat_map(|summary| summary.shards.clone()).collect(),
         regime,
         rates: Rates::of(&first.plan, &tally, measured, span),

@@ -19,8 +19,8 @@ pub use checks::{Check, State, Verdict};
 pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
 pub use regime::{Kind, Regime};
-pub use series::Series;
-pub use summary::{Figures, Part, Rates, ShardSummary, Summary};
+pub use series::{Ages, Series};
+pub use summary::{Figures, Part, Rates, ShardSummary, Summary, Watching};
 pub use trailer::Trailer;
 
 #[cfg(test)]

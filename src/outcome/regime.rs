@@ -1,7 +1,7 @@
 //! How the load met the target: did sessions wait for each other?
 
 use crate::evidence::Tally;
-use crate::plan::Plan;
+use crate::plan::{ChannelPlan, Plan};
 use crate::unit::{Nanos, Rate};
 use crate::words;
 
@@ -39,7 +39,10 @@ impl Regime {
     /// `is_killed`: the tally is that of the records, which tell of no backlog.
     pub(super) fn of(plan: &Plan, tally: &Tally, measured: Nanos, is_killed: bool) -> Self {
         let at_cap = Nanos(tally.at_cap_ns);
+        let is_watching = plan.channels.as_ref().is_some_and(ChannelPlan::is_watching);
         let kind = match plan.rate {
+            // The server posts when it wants to.
+            Rate::Max if is_watching => Kind::Open,
             Rate::Max => Kind::Closed,
             _ if tally.sessions_deferred == 0 => Kind::Open,
             _ => Kind::PartlyOpen,

@@ -2,8 +2,8 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Regime, Series};
-use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
+use super::{Ages, Regime, Series};
+use crate::evidence::{Environment, Evidence, ShardEvidence, Tally, Updates};
 use crate::plan::Plan;
 use crate::stats::Distribution;
 use crate::unit::{Nanos, Rate};
@@ -32,6 +32,9 @@ pub struct Summary {
     pub series: Series,
     /// All shards' times, for paper.
     pub figures: Figures,
+    /// What became of the updates of subscriptions; `None` where there were none, or the run was
+    /// killed.
+    pub watching: Option<Watching>,
     /// The shards, in their order.
     pub shards: Vec<ShardSummary>,
     /// How the load met the target.
@@ -80,6 +83,32 @@ pub struct ShardSummary {
     pub response: Distribution,
     /// Its lag.
     pub lag: Distribution,
+}
+
+/// What became of the updates of subscriptions.
+#[derive(Debug, Clone)]
+pub struct Watching {
+    /// Counts.
+    pub updates: Updates,
+    /// Times, still mergeable.
+    pub ages: Ages,
+    /// Arrival - the server's stamp.
+    pub age: Distribution,
+    /// Arrival - arrival of the subscription's update before.
+    pub gap: Distribution,
+}
+
+impl Watching {
+    /// Counts and times of all shards.
+    pub(super) fn of(evidence: Option<&Evidence>, ages: &[Ages]) -> Option<Self> {
+        let mut counted = evidence?.shards.iter().filter_map(|shard| shard.updates).peekable();
+        counted.peek()?;
+        let mut updates = Updates::default();
+        counted.for_each(|more| updates.add(&more));
+        let mut all = Ages::default();
+        ages.iter().for_each(|more| all.merge(more));
+        Some(Self { updates, age: all.age.freeze(), gap: all.gap.freeze(), ages: all })
+    }
 }
 
 /// [`Series`], frozen.

@@ -10,12 +10,12 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{JsonFile, Output};
 use crate::cli::terminal::{Standing, Terminal};
 use crate::doctor::{self, Case, State};
-use crate::engine::{Ended, Run, RunError};
+use crate::engine::{self, Ended, Run, RunError};
 use crate::log;
 use crate::observe;
 use crate::outcome::{Gates, Verdict};
-use crate::plan::{Plan, Scheme};
-use crate::protocol::{Http1, Protocol, Tcp};
+use crate::plan::{ChannelPlan, Plan, Scheme};
+use crate::protocol::{Ca, Circuit, Http1, Protocol, Pva, Tcp};
 use crate::report;
 use crate::ring;
 use crate::sys::{cpu, resource, signal};
@@ -26,6 +26,8 @@ pub(in crate::cli) fn execute(command: &mut RunCommand, terminal: &Terminal) -> 
         let (plan, body) = (&command.plan, &command.body[..]);
         match plan.target.scheme {
             Scheme::Tcp => carry_out(command, terminal, |_| Tcp::new(&plan.request)),
+            Scheme::Ca => on_circuits(command, terminal, |channels| Ca::new(channels)),
+            Scheme::Pva => on_circuits(command, terminal, |channels| Pva::new(channels)),
             Scheme::Http => {
                 let new = |slots| Http1::new(&plan.target, &plan.request, body, slots);
                 // Tried once for no slot, so that what makes no legal request is said.
@@ -113,7 +115,7 @@ fn examine(command: &RunCommand, terminal: &Terminal) -> Result<(), CliError> {
 
 /// What a ring of the plan's largest shard meets.
 pub(in crate::cli) fn trial(plan: &Plan) -> Result<String, String> {
-    let slots = plan.share(u64::from(plan.concurrence), 0) as u32;
+    let slots = plan.share(u64::from(plan.connections()), 0) as u32;
     ring::trial(slots).map(|level| level.to_string()).map_err(|error| error.to_string())
 }
 
@@ -121,6 +123,27 @@ fn carry_out<P: Protocol>(
     command: &RunCommand,
     terminal: &Terminal,
     make: impl Fn(u32) -> P + Sync,
+) -> Result<Exit, CliError> {
+    conclude(command, terminal, |run, on_standing| run.perform(&make, on_standing))
+}
+
+/// The same on EPICS channels.
+fn on_circuits<P: Circuit>(
+    command: &RunCommand,
+    terminal: &Terminal,
+    make: impl Fn(&ChannelPlan) -> P + Sync,
+) -> Result<Exit, CliError> {
+    let channels = command.plan.channels.as_ref().expect("its URL names channels");
+    conclude(command, terminal, |run, on_standing| {
+        run.perform_on(&command.names, || make(channels), on_standing)
+    })
+}
+
+/// Performs the run, shows how far it is, then prints the report from its log.
+fn conclude(
+    command: &RunCommand,
+    terminal: &Terminal,
+    perform: impl FnOnce(&Run<'_>, &mut dyn FnMut(&engine::Standing)) -> Result<Ended, RunError>,
 ) -> Result<Exit, CliError> {
     let plan = &command.plan;
     let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
@@ -130,7 +153,7 @@ fn carry_out<P: Protocol>(
     let _ = command.spare_cpus.0.first().map(|&spare| cpu::pin_to(spare));
     let run = Run { plan, environment: &environment, log: &command.out };
     let mut progress = terminal.progress(plan);
-    let ended = run.perform(make, |standing| {
+    let ended = perform(&run, &mut |standing| {
         progress.draw(&Standing {
             elapsed: standing.elapsed,
             sessions_done: standing.sessions_ended,

@@ -1,5 +1,6 @@
 //! `onrush run`: the command line made into a plan.
 
+mod channels;
 mod embedded;
 mod execute;
 mod load;
@@ -34,6 +35,8 @@ pub(super) struct RunCommand {
     pub plan: Plan,
     /// The HTTP body, empty where there is none.
     pub body: Vec<u8>,
+    /// The names of EPICS channels, none for other targets.
+    pub names: Vec<String>,
     /// The log.
     pub out: PathBuf,
     /// What to print.
@@ -94,6 +97,8 @@ impl RunCommand {
         let load = load::load_of(args, &mut notices)?;
         let scheme = url.as_ref().map_or(Scheme::Http, Url::scheme);
         let (request, body) = request::request_of(args, scheme)?;
+        let path = url.as_ref().map_or("", Url::path);
+        let (channels, names) = channels::channels_of(args, scheme, path)?.unzip();
         let (out, output) = output_of(args)?;
         let labels = args.label.iter().map(|label| check_label(label)).collect::<Result<_, _>>()?;
         let idle = read("--idle", &args.idle, "spin")?;
@@ -109,7 +114,8 @@ impl RunCommand {
         let room = machine::Room {
             allowed,
             shared_with_target: socket::is_local(ends.target.address.ip()),
-            concurrence: load.concurrence,
+            connections: channels.as_ref().map_or(load.concurrence, |channels| channels.circuits),
+            flag: if channels.is_some() { "--circuits" } else { "--concurrence" },
         };
         let Placement { shards, cpus } = machine::placement_of(args, room, &mut notices)?;
         let ports = machine::ports_of(args, shards, &ends.target, &ends.sources)?;
@@ -131,6 +137,7 @@ impl RunCommand {
             seed: load.seed,
             allow_partial: args.allow_partial,
             request,
+            channels,
             shards,
             cpus,
             idle,
@@ -144,7 +151,16 @@ impl RunCommand {
             log,
             labels,
         };
-        Ok(Self { plan, body, out, output, gates, spare_cpus, notices })
+        Ok(Self {
+            plan,
+            body,
+            names: names.unwrap_or_default(),
+            out,
+            output,
+            gates,
+            spare_cpus,
+            notices,
+        })
     }
 
     /// The same run against the embedded target, now that it listens at `address`.

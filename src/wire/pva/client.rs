@@ -156,12 +156,10 @@ impl<'a> FromClient<'a> {
                     put(out, order, window);
                 }
             }),
-            Self::Operate { command, sid, ioid, sub, body } => say(out, command, &|out| {
-                put(out, order, sid);
-                put(out, order, ioid);
-                out.push(sub);
-                out.extend_from_slice(body.rest());
-            }),
+            Self::Operate { command, sid, ioid, sub, body } => {
+                let head = (command, sid, ioid, sub);
+                Self::write_operate(out, order, head, |out, _| out.extend_from_slice(body.rest()));
+            }
             Self::Ack { sid, ioid, count } => say(out, command::MONITOR, &|out| {
                 put(out, order, sid);
                 put(out, order, ioid);
@@ -176,6 +174,23 @@ impl<'a> FromClient<'a> {
             }),
             Self::Other(command) => say(out, command, &|_| {}),
         }
+    }
+
+    /// Appends what [`FromClient::Operate`] says, of command, sid, ioid and subcommand; `body`
+    /// appends what a put writes.
+    #[inline]
+    pub fn write_operate(
+        out: &mut Vec<u8>,
+        order: Order,
+        (command, sid, ioid, sub): (u8, u32, u32, u8),
+        body: impl FnOnce(&mut Vec<u8>, Order),
+    ) {
+        message(out, order, Sender::Client, command, |out| {
+            put(out, order, sid);
+            put(out, order, ioid);
+            out.push(sub);
+            body(out, order);
+        });
     }
 
     /// Appends a message that opens a channel: servers take one at a time.

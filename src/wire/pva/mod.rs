@@ -32,9 +32,13 @@ pub use read::Reader;
 pub use request::PvRequest;
 pub use search::{Ids, Names, Place, Search, SearchReply};
 pub use server::{FromServer, Status};
-pub use shape::{Layout, Number, Sample, Shape};
+pub use shape::{Layout, Number, Sample, Shape, write_number};
 pub use write::{message, write_size, write_text};
 
+/// Where servers listen unless told otherwise, TCP.
+pub const SERVER_PORT: u16 = 5075;
+/// Where searches and beacons go unless told otherwise, UDP.
+pub const SEARCH_PORT: u16 = 5076;
 /// Most bytes of a message's payload, its segments put together.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Most nodes (structures and fields) of a type, its cached parts counted as often as they occur.

@@ -1,6 +1,7 @@
 //! A type laid out flat, as bit sets number it, and what a client wants of its values: the
 //! value, the time stamp and the severity of an NTScalar, wherever they stand.
 
+use super::write::put;
 use super::{Bits, Fault, Order, Reader, Scalar, Type, TypeCache};
 
 /// A value that can be counted with.
@@ -171,6 +172,23 @@ fn read_number(scalar: Scalar, reader: &mut Reader<'_>) -> Result<Number, Fault>
     }))
 }
 
+/// Appends a number as a value of this type; one beyond its bounds wraps round.
+pub fn write_number(out: &mut Vec<u8>, order: Order, scalar: Scalar, number: Number) {
+    let (whole, real) = match number {
+        Number::Whole(whole) => (whole, whole as f64),
+        Number::Real(real) => (real as i64, real),
+    };
+    match scalar {
+        Scalar::Bool => out.push(u8::from(whole != 0)),
+        Scalar::Byte | Scalar::UByte => out.push(whole as u8),
+        Scalar::Short | Scalar::UShort => put(out, order, whole as u16),
+        Scalar::Int | Scalar::UInt => put(out, order, whole as u32),
+        Scalar::Long | Scalar::ULong => put(out, order, whole),
+        Scalar::Float => put(out, order, real as f32),
+        Scalar::Double => put(out, order, real),
+    }
+}
+
 /// Most bytes of the bit set of a [`Layout`], its size included.
 const BITS_MAX: usize = 16;
 
@@ -224,6 +242,12 @@ impl Layout {
             seconds: seconds?,
             nanoseconds: nanoseconds?,
         })
+    }
+
+    /// The type of the value.
+    #[inline]
+    pub fn value_type(&self) -> Scalar {
+        self.value.1
     }
 
     /// The sample of an update that lies in `bytes` from its bit set on, if it has this layout
