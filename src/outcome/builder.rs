@@ -285,7 +285,7 @@ mod tests {
         let mut builder = Builder::new(plan, run.environment.clone());
         let shards = vec![run.shards[0].evidence.clone()];
         let evidence = Evidence { shards, ..run.evidence.clone() };
-        builder.trailer(Trailer { evidence, series: vec![series] });
+        builder.trailer(Trailer { evidence, series: vec![series], ..Trailer::default() });
         let summary = builder.finish();
         assert_eq!(summary.figures.response, run.summary().figures.response);
         assert_eq!(summary.tally, run.summary().tally);

@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::errors;
 use super::figures::PERCENTILES;
+use super::{errors, updates};
 use crate::evidence::{Evidence, Outcome, Tally};
 use crate::outcome::{Check, Judged, Part, ShardSummary, State, Summary};
-use crate::plan::Plan;
+use crate::plan::{ChannelPlan, Plan};
 use crate::stats::Distribution;
 use crate::unit::{Nanos, Rate};
 
@@ -20,6 +20,42 @@ pub fn write(summary: &Summary) -> String {
 }
 
 fn object(summary: &Summary) -> Value {
+    let mut object = common(summary);
+    let keys = object.as_object_mut().expect("it is one");
+    if let Some(channels) = &summary.plan.channels {
+        keys.insert("channels".into(), channels_of(channels));
+    }
+    if let Some(watching) = &summary.watching {
+        let updates = &watching.updates;
+        let counts = json!({
+            "subscriptions": updates.subscriptions,
+            "received": updates.received,
+            "lost": updates.lost,
+            "duplicate": updates.duplicate,
+            "backwards": updates.backwards,
+            "finals_ok": updates.finals_ok,
+            "per_s": updates::per_s(summary, watching),
+        });
+        keys.insert("updates".into(), counts);
+        keys.insert("age_ns".into(), times(&watching.age));
+        keys.insert("gap_ns".into(), times(&watching.gap));
+    }
+    object
+}
+
+fn channels_of(channels: &ChannelPlan) -> Value {
+    json!({
+        "op": channels.op.as_str(),
+        "pvs": channels.pvs,
+        "monitors": channels.monitors,
+        "circuits": channels.circuits,
+        "profile": channels.profile.as_str(),
+        "queue": channels.queue,
+        "ack": channels.ack,
+    })
+}
+
+fn common(summary: &Summary) -> Value {
     let figures = &summary.figures;
     let tally = &summary.tally;
     let evidence = summary.evidence.as_ref();

@@ -8,6 +8,7 @@ mod load;
 pub mod served;
 mod spectrum;
 pub mod text;
+mod updates;
 
 pub use load::{LoadError, LogSource, load, load_files};
 

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 
 use super::figures::{
     PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
+    time_table,
 };
-use super::{aperf, errors, spectrum};
-use crate::evidence::{Outcome, ShardEvidence};
+use super::{aperf, errors, spectrum, updates};
+use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Kind, Metric, State, Summary, Verdict};
 use crate::plan::{Idle, OnCap, Plan};
-use crate::stats::{Distribution, SAMPLES_BEYOND_MIN};
+use crate::stats::SAMPLES_BEYOND_MIN;
 use crate::unit::{Nanos, Rate};
 
 /// What a reader may choose.
@@ -104,10 +105,18 @@ fn plan(summary: &Summary) -> String {
 }
 
 fn load(plan: &Plan) -> String {
-    let mut out = match plan.rate {
-        Rate::Max => "as fast as answers come".to_owned(),
-        rate => format!("{rate}/s {}", plan.pattern),
-    };
+    let mut out = plan.channels.as_ref().map(updates::load).unwrap_or_default();
+    if updates::are_watched(plan) {
+        let _ = write!(out, " for {}", plan.duration);
+        return out;
+    }
+    if !out.is_empty() {
+        out.push_str(", ");
+    }
+    match plan.rate {
+        Rate::Max => out.push_str("as fast as answers come"),
+        rate => drop(write!(out, "{rate}/s {}", plan.pattern)),
+    }
     let _ = match plan.count {
         Some(count) => write!(out, ", {}", counted(count, "session")),
         None => write!(out, " for {}", plan.duration),
@@ -148,6 +157,9 @@ fn regime(summary: &Summary) -> String {
     let regime = &summary.regime;
     let overloaded = if regime.is_overloaded { "; overloaded, no steady state" } else { "" };
     match regime.kind {
+        Kind::Open if updates::are_watched(&summary.plan) => {
+            "OPEN: the servers set the pace".to_owned()
+        }
         Kind::Open => "OPEN: nothing was deferred".to_owned(),
         Kind::Closed => "CLOSED: a session starts when one ends, so waiting is not seen".to_owned(),
         Kind::PartlyOpen => format!(
@@ -160,27 +172,21 @@ fn regime(summary: &Summary) -> String {
 }
 
 fn times(summary: &Summary) -> String {
+    if let Some(watching) = &summary.watching {
+        return updates::times(watching);
+    }
     let figures = &summary.figures;
-    let mut out = format!("{:<11}", "");
-    for quantile in PERCENTILES {
-        let _ = write!(out, "{:>8}", quantile.to_string());
-    }
-    let _ = writeln!(out, "{:>8}{:>10}", "max", "samples");
-    let mut row = |name: &str, distribution: &Distribution| {
-        let _ = write!(out, "{name:<11}");
-        for quantile in PERCENTILES {
-            let _ = write!(out, "{:>8}", maybe_time(distribution.quantile(quantile)));
-        }
-        let _ = writeln!(out, "{:>8}{:>10}", maybe_time(distribution.max()), distribution.count());
-    };
-    row("response", &figures.response);
-    row("service", &figures.service);
-    row("wait", &figures.wait);
-    row("lag", &figures.lag);
+    let mut rows = vec![
+        ("response", &figures.response),
+        ("service", &figures.service),
+        ("wait", &figures.wait),
+        ("lag", &figures.lag),
+    ];
     if summary.plan.fresh {
-        row("connect", &figures.connect);
-        row("first byte", &figures.first_byte);
+        rows.push(("connect", &figures.connect));
+        rows.push(("first byte", &figures.first_byte));
     }
+    let mut out = time_table(&rows);
     let _ = write!(out, "{:<11}", "beyond");
     for quantile in PERCENTILES {
         let _ = write!(out, "{:>8}", figures.response.samples_beyond(quantile));
@@ -190,8 +196,25 @@ fn times(summary: &Summary) -> String {
 }
 
 fn counts(summary: &Summary) -> String {
-    let (t, rates) = (&summary.tally, &summary.rates);
     let mut out = String::new();
+    if updates::are_watched(&summary.plan) {
+        for (name, text) in updates::counts(summary) {
+            line(&mut out, name, text);
+        }
+    } else {
+        sessions(summary, &mut out);
+    }
+    connections(summary, &mut out);
+    if !updates::are_watched(&summary.plan) {
+        outcomes(&summary.tally, &mut out);
+    }
+    rings(summary, &mut out);
+    watched(summary, &mut out);
+    out
+}
+
+fn sessions(summary: &Summary, out: &mut String) {
+    let (t, rates) = (&summary.tally, &summary.rates);
     let sessions = format!(
         "{} planned, {} started, {} ok, {} failed, {} dropped, {} unserved, {} in flight at end",
         t.sessions_planned,
@@ -202,7 +225,7 @@ fn counts(summary: &Summary) -> String {
         t.sessions_unserved,
         t.sessions_in_flight,
     );
-    line(&mut out, "Sessions", sessions);
+    line(out, "Sessions", sessions);
     let requests = format!(
         "{} sent, {} ok, {} failed, {} in flight at end, {}B out, {}B in",
         t.requests_sent,
@@ -212,14 +235,18 @@ fn counts(summary: &Summary) -> String {
         binary(t.bytes_sent as f64),
         binary(t.bytes_received as f64),
     );
-    line(&mut out, "Requests", requests);
+    line(out, "Requests", requests);
     let rate = format!(
         "{} offered, {} sent, {} achieved",
         per_second(rates.offered_per_s),
         per_second(rates.sent_per_s),
         per_second(rates.achieved_per_s),
     );
-    line(&mut out, "Rate", rate);
+    line(out, "Rate", rate);
+}
+
+fn connections(summary: &Summary, out: &mut String) {
+    let t = &summary.tally;
     if summary.evidence.is_some() {
         let connections = format!(
             "{} asked, {} opened, {} served, {} reopened",
@@ -229,24 +256,20 @@ fn counts(summary: &Summary) -> String {
             0 => String::new(),
             ports => format!(", {ports} ports in use by others set aside"),
         };
-        line(&mut out, "Opened", connections + &aside);
+        line(out, "Opened", connections + &aside);
     }
+}
+
+fn outcomes(t: &Tally, out: &mut String) {
     let seen = Outcome::ALL.iter().filter(|&&outcome| t.outcome(outcome) > 0);
     let outcomes: Vec<_> = seen.map(|&o| format!("{o} {}", t.outcome(o))).collect();
-    line(
-        &mut out,
-        "Outcomes",
-        if outcomes.is_empty() { "none".into() } else { outcomes.join(", ") },
-    );
+    line(out, "Outcomes", if outcomes.is_empty() { "none".into() } else { outcomes.join(", ") });
     let mut statuses = t.statuses.clone();
     statuses.sort_by_key(|status| status.status);
     let statuses: Vec<_> = statuses.iter().map(|s| format!("{} {}", s.status, s.count)).collect();
     if !statuses.is_empty() {
-        line(&mut out, "Statuses", statuses.join(", "));
+        line(out, "Statuses", statuses.join(", "));
     }
-    rings(summary, &mut out);
-    watched(summary, &mut out);
-    out
 }
 
 /// How the rings worked, and how often their threads lost the CPU. The rest of the process may
@@ -384,5 +407,9 @@ fn closing(summary: &Summary) -> String {
         0 => String::new(),
         count => format!("  Non-2xx or 3xx responses: {count}\n"),
     };
-    format!("{others}Requests/sec: {requests:>9.2}\nTransfer/sec: {bytes:>10}B\n")
+    let served = match updates::are_watched(&summary.plan) {
+        true => updates::closing(summary),
+        false => format!("Requests/sec: {requests:>9.2}\n"),
+    };
+    format!("{others}{served}Transfer/sec: {bytes:>10}B\n")
 }

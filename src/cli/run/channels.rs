@@ -4,6 +4,7 @@ use std::fs;
 
 use super::super::args::RunArgs;
 use super::super::error::{CliError, read, read_count};
+use super::target::Url;
 use crate::plan::{ChannelPlan, Operation, Profile, Scheme};
 
 /// Most names, most subscriptions of one, and most of both together.
@@ -15,23 +16,24 @@ const NAME_BYTES_MAX: usize = 500;
 
 const EXAMPLE: &str = "ca://127.0.0.1:5064/P{0..99}";
 
-/// What `args` want done with the channels that `path` names, and the names; `None` where the
+/// What `args` want done with the channels that `url` names, and the names; `None` where its
 /// scheme has no channels.
 ///
 /// # Errors
 /// A value breaks its rule, the file of names cannot be read, or a flag means nothing here.
 pub(super) fn channels_of(
     args: &RunArgs,
-    scheme: Scheme,
-    path: &str,
+    url: Option<&Url>,
 ) -> Result<Option<(ChannelPlan, Vec<String>)>, CliError> {
+    let (scheme, path) = url.map_or((Scheme::Http, ""), |url| (url.scheme(), url.path()));
     if !matches!(scheme, Scheme::Ca | Scheme::Pva) {
-        refuse(&of_channels(args), &format!("an {scheme}:// target has no channels"), EXAMPLE)?;
+        refuse(&of_channels(args), &format!("a target of {scheme}:// has no channels"), EXAMPLE)?;
         return Ok(None);
     }
     let op: Operation = read("--op", &args.op, "monitor")?;
     refuse_foreign(args, op, scheme)?;
-    let names = names_of(path.trim_start_matches('/'))?;
+    let shown = url.map(ToString::to_string).unwrap_or_default();
+    let names = names_of(&shown, path.trim_start_matches('/'))?;
     let profile = profile_of(args, scheme)?;
     let count = |flag, typed: &Option<String>, most| {
         read_count(flag, typed.as_deref().unwrap_or("1"), (1, most)).map(|count| count as u32)
@@ -134,8 +136,8 @@ fn refuse(flags: &[Flag<'_>], why: &str, example: &str) -> Result<(), CliError> 
 ///
 /// # Errors
 /// There is none, one is too long, a range is none, or the file cannot be read.
-fn names_of(typed: &str) -> Result<Vec<String>, CliError> {
-    let wrong = |rule: &str| CliError::rule("URL", typed, format!("{rule}, like {EXAMPLE}"));
+fn names_of(url: &str, typed: &str) -> Result<Vec<String>, CliError> {
+    let wrong = |rule: &str| CliError::rule("URL", url, format!("{rule}, like {EXAMPLE}"));
     let names = match typed.strip_prefix('@') {
         Some(file) => {
             let text = fs::read_to_string(file).map_err(|error| {
@@ -181,12 +183,12 @@ mod tests {
 
     #[track_caller]
     fn check(typed: &str, expect: &[&str]) {
-        assert_eq!(names_of(typed).unwrap(), expect);
+        assert_eq!(names_of("ca://a/", typed).unwrap(), expect);
     }
 
     #[track_caller]
     fn check_error(typed: &str, says: &str) {
-        let error = names_of(typed).unwrap_err().to_string();
+        let error = names_of("ca://a/", typed).unwrap_err().to_string();
         assert!(error.contains(says) && error.contains("like "), "{error}");
     }
 

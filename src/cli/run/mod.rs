@@ -97,8 +97,7 @@ impl RunCommand {
         let load = load::load_of(args, &mut notices)?;
         let scheme = url.as_ref().map_or(Scheme::Http, Url::scheme);
         let (request, body) = request::request_of(args, scheme)?;
-        let path = url.as_ref().map_or("", Url::path);
-        let (channels, names) = channels::channels_of(args, scheme, path)?.unzip();
+        let (channels, names) = channels::channels_of(args, url.as_ref())?.unzip();
         let (out, output) = output_of(args)?;
         let labels = args.label.iter().map(|label| check_label(label)).collect::<Result<_, _>>()?;
         let idle = read("--idle", &args.idle, "spin")?;
@@ -107,9 +106,7 @@ impl RunCommand {
         let sqpoll_cpu = machine::sqpoll_cpu_of(args)?;
         let watch_pid = machine::watch_pid_of(args)?;
         let watch_dev = machine::watch_dev_of(args)?;
-
         let gates = read_if_given("--slo", &args.slo)?.unwrap_or_default();
-
         let ends = Ends::of(args, url)?;
         let room = machine::Room {
             allowed,
