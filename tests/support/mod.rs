@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 pub(crate) mod hostile;
+pub(crate) mod publisher;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod server;
