@@ -252,15 +252,17 @@ impl ReportArgs {
 }
 
 #[derive(FromArgs, ArgsInfo, Debug, Default)]
-/// A built-in target: http or echo. Runs until a signal or --duration, then prints its figures.
+/// A built-in target: http, echo, or ca, a Channel Access server of PVs whose values count. Runs
+/// until a signal or --duration, then prints its figures.
 #[argh(
     name = "serve",
     subcommand,
     example = "onrush serve http --listen 127.0.0.1:8080 --delay exp:5ms --workers 4",
-    example = "onrush serve echo --listen [::1]:7000 --cpus 0"
+    example = "onrush serve echo --listen [::1]:7000 --cpus 0",
+    example = "onrush serve ca --listen 127.0.0.1:5064 --pvs 100 --rate 100"
 )]
 pub(super) struct ServeArgs {
-    /// where to listen; port 0 is any free one (default 127.0.0.1:8080)
+    /// where to listen, ca for searches, too; port 0 is any free one (127.0.0.1:8080; ca 5064)
     #[argh(option, arg_name = "ADDR:PORT")]
     pub listen: Option<String>,
 
@@ -284,7 +286,7 @@ pub(super) struct ServeArgs {
     #[argh(option, arg_name = "P")]
     pub reset_rate: Option<String>,
 
-    /// seed of delays, failures and resets (default 1)
+    /// seed of all that is random (default 1)
     #[argh(option, arg_name = "N")]
     pub seed: Option<String>,
 
@@ -295,6 +297,54 @@ pub(super) struct ServeArgs {
     /// close a connection after this many answers
     #[argh(option, arg_name = "N")]
     pub close_after: Option<String>,
+
+    /// number of PVs: P0 to P(N-1) (default 100)
+    #[argh(option, arg_name = "N")]
+    pub pvs: Option<String>,
+
+    /// posts of each PV per second; its value grows by one at each (default 10)
+    #[argh(option, arg_name = "RATE")]
+    pub rate: Option<String>,
+
+    /// what the names begin with (default P)
+    #[argh(option, arg_name = "P")]
+    pub prefix: Option<String>,
+
+    /// what the values are: double or long (default double)
+    #[argh(option, long = "type", arg_name = "TYPE")]
+    pub pv_type: Option<String>,
+
+    /// elements of a value: the count, the count plus 1, ... (default 1)
+    #[argh(option, arg_name = "N")]
+    pub array: Option<String>,
+
+    /// how posts lie in time: rush, all PVs at each tick; even; or random (default rush)
+    #[argh(option, short = 'P', arg_name = "PATTERN")]
+    pub pattern: Option<String>,
+
+    /// most clients of a shard (4096, or what descriptors allow)
+    #[argh(option, arg_name = "K")]
+    pub clients_max: Option<String>,
+
+    /// slow clients get every update, and are cut off when too many wait; else the newest
+    #[argh(switch)]
+    pub no_coalesce: bool,
+
+    /// every N updates leave one out
+    #[argh(option, arg_name = "N")]
+    pub drop_every: Option<String>,
+
+    /// every N updates send one twice
+    #[argh(option, arg_name = "N")]
+    pub repeat_every: Option<String>,
+
+    /// every N updates send the value before again
+    #[argh(option, arg_name = "N")]
+    pub backwards_every: Option<String>,
+
+    /// allow the standard EPICS ports where others can see them
+    #[argh(switch)]
+    pub i_own_this_network: bool,
 
     /// end after this time
     #[argh(option, short = 'd', arg_name = "T")]
@@ -320,14 +370,18 @@ pub(super) struct ServeArgs {
     #[argh(option, arg_name = "PID", hidden_help)]
     pub with_parent: Option<String>,
 
-    /// http or echo
+    /// http, echo or ca
     #[argh(positional, arg_name = "KIND")]
     pub kind: String,
 }
 
 impl ServeArgs {
-    pub(super) const GROUPS: &[Group] =
-        &[("Answers", "--listen"), ("Machine", "--shards"), ("Output", "--format")];
+    pub(super) const GROUPS: &[Group] = &[
+        ("Answers", "--listen"),
+        ("PVs", "--pvs"),
+        ("Machine", "--shards"),
+        ("Output", "--format"),
+    ];
 }
 
 #[derive(FromArgs, ArgsInfo, Debug, Default)]

@@ -9,6 +9,6 @@ mod updates;
 
 pub use machine::{Calibration, Environment, Evidence, Resources, ShardEvidence, Watched};
 pub use request::{Outcome, Phase, Request, Step};
-pub use served::{Lateness, Served};
+pub use served::{FlawsDone, Lateness, PvsServed, Served, Updates};
 pub use tally::{ErrorCount, StatusCount, Tally};
 pub use updates::Updates;

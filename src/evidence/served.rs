@@ -1,6 +1,6 @@
 //! What a built-in target counted.
 
-use std::ops::AddAssign;
+use std::ops::{Add, AddAssign};
 
 use crate::unit::Nanos;
 
@@ -21,8 +21,10 @@ pub struct Served {
     pub failed: u64,
     /// Connections that were reset, as `--reset-rate` asked for.
     pub broken_off: u64,
-    /// How late the answers were that had to wait until they were due.
+    /// How late the answers were that had to wait until they were due; of PVs the posts.
     pub lateness: Lateness,
+    /// What a server of PVs counted beside; `None` of any other target.
+    pub pvs: Option<PvsServed>,
     /// Bytes of connections that came in.
     pub bytes_received: u64,
     /// Bytes of connections that went out.
@@ -80,7 +82,79 @@ impl AddAssign for Served {
         self.failed += more.failed;
         self.broken_off += more.broken_off;
         self.lateness += more.lateness;
+        self.pvs = match (self.pvs, more.pvs) {
+            (Some(pvs), Some(more)) => Some(pvs + more),
+            (one, other) => one.or(other),
+        };
         self.bytes_received += more.bytes_received;
         self.bytes_sent += more.bytes_sent;
+    }
+}
+
+/// What a server of PVs counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PvsServed {
+    /// Names that were searched for, known or not.
+    pub searches: u64,
+    /// Channels opened.
+    pub channels: u64,
+    /// Subscriptions made.
+    pub subscriptions: u64,
+    /// Values read.
+    pub gets: u64,
+    /// Values written.
+    pub puts: u64,
+    /// What became of the values' changes.
+    pub updates: Updates,
+    /// Clients that were closed because they were too far behind.
+    pub cut_off: u64,
+    /// What was done wrong, as asked for.
+    pub flaws: FlawsDone,
+}
+
+/// What became of the values' changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Updates {
+    /// Posts of all PVs, whoever wanted to know. All shards post the same.
+    pub posted: u64,
+    /// Messages about them to clients, the first of each subscription included.
+    pub sent: u64,
+    /// Those that a newer one of the same subscription overtook before they were sent.
+    pub merged: u64,
+}
+
+/// What was done wrong, as asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FlawsDone {
+    /// Updates that were not sent.
+    pub dropped: u64,
+    /// Updates that were sent twice.
+    pub repeated: u64,
+    /// Updates after which the value before was sent.
+    pub backwards: u64,
+}
+
+impl Add for PvsServed {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            searches: self.searches + more.searches,
+            channels: self.channels + more.channels,
+            subscriptions: self.subscriptions + more.subscriptions,
+            gets: self.gets + more.gets,
+            puts: self.puts + more.puts,
+            updates: Updates {
+                posted: self.updates.posted.max(more.updates.posted),
+                sent: self.updates.sent + more.updates.sent,
+                merged: self.updates.merged + more.updates.merged,
+            },
+            cut_off: self.cut_off + more.cut_off,
+            flaws: FlawsDone {
+                dropped: self.flaws.dropped + more.flaws.dropped,
+                repeated: self.flaws.repeated + more.flaws.repeated,
+                backwards: self.flaws.backwards + more.flaws.backwards,
+            },
+        }
     }
 }

@@ -5,12 +5,15 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::ring::{QueueError, SetupError};
+use crate::sys::errno;
 
 /// Why a target does not serve.
 #[derive(Debug)]
 pub enum ServeError {
     /// It cannot listen on this address.
     Listen(SocketAddr, io::Error),
+    /// It cannot be searched for at this address.
+    Search(SocketAddr, io::Error),
     /// There is no ring.
     Ring(SetupError),
     /// The ring is broken.
@@ -22,6 +25,11 @@ pub enum ServeError {
 }
 
 impl ServeError {
+    /// Whether this error number says that the kernel cannot accept in the ring at all.
+    pub(super) fn cannot_accept(errno: i32) -> bool {
+        matches!(errno, errno::EBADF | errno::EINVAL | errno::EOPNOTSUPP)
+    }
+
     /// A shard's thread panicked.
     pub(super) fn died() -> Self {
         Self::Thread(io::Error::other("it panicked"))
@@ -64,6 +72,13 @@ impl fmt::Display for ServeError {
                     _ => error.fmt(f),
                 }
             }
+            Self::Search(address, error) => write!(
+                f,
+                "cannot be searched for at {address} (UDP): {error}; see who has the port \
+                 (ss -lunp 'sport = :{}'), or take another, like --listen {}:0",
+                address.port(),
+                Host(*address),
+            ),
             Self::Ring(error) => error.fmt(f),
             Self::Queue(error) => error.fmt(f),
             Self::Accept(errno) => write!(

@@ -14,6 +14,7 @@
 mod agenda;
 mod behaviour;
 mod echo;
+mod epics;
 mod error;
 mod http;
 mod shard;
@@ -36,6 +37,7 @@ use crate::unit::ByteSize;
 use crate::words;
 
 pub use behaviour::{Behaviour, Delay, Stall};
+pub use epics::{Flaws, Posting, PvPlan, PvType};
 pub use error::ServeError;
 
 use echo::Echo;
@@ -46,11 +48,13 @@ use target::Target;
 
 words! {
     /// What a built-in target speaks.
-    pub enum Kind: "a target is http or echo, like http" {
+    pub enum Kind: "a target is http, echo or ca, like http" {
         /// HTTP/1.1 and 1.0.
         Http = "http",
         /// What comes in goes out.
         Echo = "echo",
+        /// Channel Access.
+        Ca = "ca",
     }
 }
 
@@ -73,6 +77,8 @@ pub struct ServePlan {
     pub body_bytes: ByteSize,
     /// Answers after which a connection is closed; at least 1.
     pub close_after: Option<u64>,
+    /// What Channel Access serves; nobody else does.
+    pub pvs: PvPlan,
 }
 
 /// A target that runs, until it is stopped or dropped.
@@ -153,6 +159,7 @@ impl Serving {
                     let echo = Echo { close_after: plan.close_after };
                     run_shard(echo, &plan, (index, station), &stop, &tell)
                 }
+                Kind::Ca => epics::run_shard(&plan, (index, station), &stop, &tell),
             })
         };
         // Signals are for the main thread.

@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::evidence::Served;
 use crate::plan::Idle;
 use crate::ring::{Kind, QueueError, Token};
+use crate::sys::errno;
 use crate::sys::uring::{Completion, Uring};
 use crate::unit::{Instant, Nanos};
 
@@ -223,7 +224,7 @@ impl<T: Target, C: Clock> Shard<T, C> {
                     self.accept_at = Some(now);
                 }
             }
-            Err(_) if matches!(-completion.result, EBADF | EINVAL | EOPNOTSUPP) => {
+            Err(_) if ServeError::cannot_accept(-completion.result) => {
                 return Err(ServeError::Accept(-completion.result));
             }
             Err(_) => {
@@ -249,7 +250,7 @@ impl<T: Target, C: Clock> Shard<T, C> {
                 }
             }
             // All buffers are in this batch: they are back before the next receive.
-            (result, _) if result == -ENOBUFS => self.receive(slot),
+            (result, _) if result == -errno::ENOBUFS => self.receive(slot),
             _ => {
                 self.served.resets += 1;
                 self.close(slot);
@@ -438,9 +439,3 @@ fn is_current<T: Target>(conns: &[Conn<T>], token: Token) -> bool {
     let conn = &conns[token.slot() as usize];
     conn.state != State::Free && token.is_of(conn.generation)
 }
-
-/// Error numbers as the kernel has them on every architecture that Linux shares them on.
-const EBADF: i32 = 9;
-const EINVAL: i32 = 22;
-const EOPNOTSUPP: i32 = 95;
-const ENOBUFS: i32 = 105;

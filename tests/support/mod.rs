@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses the part that it needs")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+pub(crate) mod epics;
 pub(crate) mod hostile;
 pub(crate) mod publisher;
 pub(crate) mod report;

@@ -9,6 +9,7 @@ use io_uring::types::BufRingEntry;
 use memmap2::{MmapMut, MmapOptions};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
+use super::datagram::Datagrams;
 use super::setup::{SUBMISSIONS, Setup};
 
 /// Options of a source socket, set before it is bound.
@@ -47,6 +48,8 @@ pub(super) struct Memory {
     no_peer: Box<libc::sockaddr>,
     one: Box<libc::c_int>,
     linger_zero: Option<Box<libc::linger>>,
+    /// There once a datagram socket was made.
+    pub(super) datagrams: Option<Datagrams>,
 }
 
 impl Memory {
@@ -76,6 +79,7 @@ impl Memory {
             linger_zero: setup
                 .reset_on_close
                 .then(|| Box::new(libc::linger { l_onoff: 1, l_linger: 0 })),
+            datagrams: None,
         };
         for buffer in 0..buffers {
             memory.give(buffer as u16);
@@ -203,7 +207,7 @@ impl Memory {
 
     /// A bound socket by plain syscalls, for kernels that cannot bind in the ring.
     pub(super) fn open_socket(&self, family: i32, source: u16, port: u16) -> io::Result<OwnedFd> {
-        let socket = plain_socket(family)?;
+        let socket = plain_socket(family, libc::SOCK_STREAM)?;
         for option in SourceOption::ALL {
             let Some((level, name, value, length)) = self.option(option) else { continue };
             // SAFETY: value points to `length` bytes that `self` owns.
@@ -222,15 +226,21 @@ fn resident(bytes: usize) -> io::Result<MmapMut> {
     MmapOptions::new().len(bytes).populate().map_anon()
 }
 
-fn plain_socket(family: i32) -> io::Result<OwnedFd> {
+/// A socket of a `kind`, SOCK_STREAM or SOCK_DGRAM.
+pub(super) fn plain_socket(family: i32, kind: i32) -> io::Result<OwnedFd> {
     // SAFETY: takes no pointers.
-    let fd = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    let fd = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) };
     ok_or_errno(fd)?;
     // SAFETY: the descriptor was just made and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn bind(socket: &OwnedFd, address: SocketAddr) -> io::Result<()> {
+/// The family of an address.
+pub(super) fn family_of(address: SocketAddr) -> i32 {
+    if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
+}
+
+pub(super) fn bind(socket: &OwnedFd, address: SocketAddr) -> io::Result<()> {
     let address = SockaddrStorage::from(address);
     // SAFETY: address and length describe a socket address that lives through the call.
     ok_or_errno(unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr(), address.len()) })
@@ -246,8 +256,7 @@ const BACKLOG: i32 = 65_535;
 /// A listening socket and the address that it really has.
 pub(super) fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<(OwnedFd, SocketAddr)> {
     use nix::sys::socket::{setsockopt, sockopt};
-    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    let socket = plain_socket(family)?;
+    let socket = plain_socket(family_of(address), libc::SOCK_STREAM)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     if reuse_port {
         setsockopt(&socket, sockopt::ReusePort, &true)?;

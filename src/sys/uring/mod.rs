@@ -9,6 +9,7 @@
 //! process. Operations of one batch that finish at once are carried out in the order pushed, so
 //! that socket, option, bind, connect, send and receive go out unlinked, in one submission.
 
+mod datagram;
 mod memory;
 mod setup;
 
@@ -21,6 +22,7 @@ use io_uring::types::{CancelBuilder, DestinationSlot, Fixed};
 use io_uring::{IoUring, opcode};
 
 use crate::unit::Nanos;
+pub use datagram::DATAGRAM_BYTES_MAX;
 use memory::{Memory, SourceOption};
 pub use setup::{Level, Need, Setup, SetupError};
 
@@ -82,7 +84,7 @@ impl Uring {
     pub fn open(setup: &Setup) -> Result<Self, SetupError> {
         let (ring, level) = setup::build(setup)?;
         let memory = Memory::new(setup).map_err(|e| SetupError::refused("memory", &e))?;
-        let family = if setup.peer.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let family = memory::family_of(setup.peer);
         let mut uring = Self {
             ring: ManuallyDrop::new(Ring(ring)),
             memory: ManuallyDrop::new(memory),

@@ -229,7 +229,8 @@ impl<'a> Reply<'a> {
     }
 
     /// The header; its payload size is yet to be said.
-    fn header(&self) -> Header {
+    #[inline]
+    pub fn header(&self) -> Header {
         let of = |command, data_type, count, p1, p2| Header {
             command,
             payload_bytes: 0,

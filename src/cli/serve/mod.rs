@@ -1,13 +1,15 @@
 //! `onrush serve`: a built-in target.
 
+mod pvs;
+
 use std::net::SocketAddr;
 
-use super::args::ServeArgs;
-use super::error::{CliError, parse, read, read_count, read_if_given, read_seed};
-use super::exit::Exit;
-use super::output::Format;
-use super::run::{allowed_cpus, cpus_of};
-use super::terminal::Terminal;
+use crate::cli::args::ServeArgs;
+use crate::cli::error::{CliError, parse, read, read_count, read_if_given, read_seed};
+use crate::cli::exit::Exit;
+use crate::cli::output::Format;
+use crate::cli::run::{allowed_cpus, cpus_of};
+use crate::cli::terminal::Terminal;
 use crate::clock::{self, Clock as _, KernelClock};
 use crate::observe::resources;
 use crate::plan::{ClockName, CpuList};
@@ -67,7 +69,7 @@ impl ServeCommand {
         cpus.truncate(shards);
         let plan = ServePlan {
             kind,
-            listen: listen_of(args.listen.as_deref().unwrap_or("127.0.0.1:8080"))?,
+            listen: listen_of(args, kind)?,
             shards: shards as u32,
             cpus: CpuList(cpus),
             idle: read("--idle", &args.idle, "sleep")?,
@@ -76,6 +78,7 @@ impl ServeCommand {
             close_after: (args.close_after.as_deref())
                 .map(|typed| read_count("--close-after", typed, (1, u64::MAX)))
                 .transpose()?,
+            pvs: pvs::pvs_of(args, kind)?,
         };
         Ok(Self {
             plan,
@@ -148,8 +151,18 @@ fn serve(command: &ServeCommand, terminal: &Terminal) -> Result<Exit, CliError> 
     Ok(exit)
 }
 
-fn listen_of(typed: &str) -> Result<SocketAddr, CliError> {
-    typed.parse().map_err(|_| {
-        CliError::rule("--listen", typed, "it is an address and a port, like 127.0.0.1:8080")
-    })
+fn listen_of(args: &ServeArgs, kind: Kind) -> Result<SocketAddr, CliError> {
+    let usual = match kind {
+        Kind::Ca => "127.0.0.1:5064",
+        Kind::Http | Kind::Echo => "127.0.0.1:8080",
+    };
+    let typed = args.listen.as_deref().unwrap_or(usual);
+    let listen = typed.parse().map_err(|_| {
+        let rule = format!("it is an address and a port, like {usual}");
+        CliError::rule("--listen", typed, rule)
+    })?;
+    if kind == Kind::Ca {
+        pvs::check_network(args, listen)?;
+    }
+    Ok(listen)
 }

@@ -1,0 +1,110 @@
+//! The flags of a server of PVs.
+
+use std::net::SocketAddr;
+
+use crate::cli::args::ServeArgs;
+use crate::cli::error::{CliError, parse, read, read_count};
+use crate::serve::{Flaws, Kind, PvPlan};
+use crate::unit::Rate;
+
+/// Most PVs: each takes some 40 bytes, and 150 more where somebody subscribed.
+const PVS_MAX: u64 = 1 << 24;
+/// Most elements: 8 MB as doubles.
+const ELEMENTS_MAX: u64 = 1_000_000;
+/// Most clients of a shard, the kernel's limit for direct descriptors less the server's own.
+const CLIENTS_MAX: u64 = 32_000;
+/// Most bytes of a prefix: names have at most 500.
+const PREFIX_BYTES_MAX: usize = 480;
+
+/// Where the servers of real installations are searched for, CA and PVA.
+const STANDARD_PORTS: [u16; 4] = [5064, 5065, 5075, 5076];
+
+/// The PVs that `args` mean.
+///
+/// # Errors
+/// A value breaks its rule, or a flag is not for this kind of target.
+pub(super) fn pvs_of(args: &ServeArgs, kind: Kind) -> Result<PvPlan, CliError> {
+    refuse_strangers(args, kind)?;
+    let count = |flag, typed: &Option<String>, most| {
+        typed.as_deref().map(|typed| read_count(flag, typed, (1, most))).transpose()
+    };
+    let rate: Rate = parse("--rate", args.rate.as_deref().unwrap_or("10"))?;
+    if rate == Rate::Max {
+        let rule = "a PV is posted so many times a second, like --rate 100";
+        return Err(CliError::rule("--rate", rate, rule));
+    }
+    Ok(PvPlan {
+        prefix: prefix_of(args.prefix.as_deref().unwrap_or("P"))?,
+        pvs: count("--pvs", &args.pvs, PVS_MAX)?.unwrap_or(100) as u32,
+        rate,
+        posting: read("--pattern", &args.pattern, "rush")?,
+        pv_type: read("--type", &args.pv_type, "double")?,
+        elements: count("--array", &args.array, ELEMENTS_MAX)?.unwrap_or(1) as u32,
+        clients_max: count("--clients-max", &args.clients_max, CLIENTS_MAX)?
+            .map(|clients| clients as u32),
+        coalesce: !args.no_coalesce,
+        flaws: Flaws {
+            drop_every: count("--drop-every", &args.drop_every, u64::MAX)?,
+            repeat_every: count("--repeat-every", &args.repeat_every, u64::MAX)?,
+            backwards_every: count("--backwards-every", &args.backwards_every, u64::MAX)?,
+        },
+    })
+}
+
+/// Refuses to be found where real servers are, unless the user says that there are none.
+///
+/// # Errors
+/// `listen` is a standard port that others can see.
+pub(super) fn check_network(args: &ServeArgs, listen: SocketAddr) -> Result<(), CliError> {
+    let is_standard = STANDARD_PORTS.contains(&listen.port());
+    if is_standard && !listen.ip().is_loopback() && !args.i_own_this_network {
+        let rule = "clients of others would take their values from here, since the first answer \
+                    wins: take another port, like --listen 127.0.0.1:5064, or add \
+                    --i-own-this-network";
+        return Err(CliError::rule("--listen", listen, rule));
+    }
+    Ok(())
+}
+
+/// Flags of the other kinds of target.
+fn refuse_strangers(args: &ServeArgs, kind: Kind) -> Result<(), CliError> {
+    let switch = |is_set: bool| is_set.then(String::new);
+    let of_pvs = [
+        ("--pvs", args.pvs.clone()),
+        ("--rate", args.rate.clone()),
+        ("--prefix", args.prefix.clone()),
+        ("--type", args.pv_type.clone()),
+        ("--array", args.array.clone()),
+        ("--pattern", args.pattern.clone()),
+        ("--clients-max", args.clients_max.clone()),
+        ("--no-coalesce", switch(args.no_coalesce)),
+        ("--drop-every", args.drop_every.clone()),
+        ("--repeat-every", args.repeat_every.clone()),
+        ("--backwards-every", args.backwards_every.clone()),
+        ("--i-own-this-network", switch(args.i_own_this_network)),
+    ];
+    let of_answers = [
+        ("--delay", args.delay.clone()),
+        ("--workers", args.workers.clone()),
+        ("--fail-rate", args.fail_rate.clone()),
+        ("--reset-rate", args.reset_rate.clone()),
+        ("--body-bytes", args.body_bytes.clone()),
+        ("--close-after", args.close_after.clone()),
+    ];
+    let (strangers, rule) = match kind {
+        Kind::Ca => (&of_answers[..], "it is for requests, use it like onrush serve http"),
+        _ => (&of_pvs[..], "it is for PVs, use it like onrush serve ca"),
+    };
+    match strangers.iter().find_map(|(flag, typed)| Some((*flag, typed.as_ref()?))) {
+        Some((flag, typed)) => Err(CliError::rule(flag, typed, rule)),
+        None => Ok(()),
+    }
+}
+
+fn prefix_of(typed: &str) -> Result<String, CliError> {
+    if typed.len() > PREFIX_BYTES_MAX || !typed.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let rule = "a prefix is at most 480 characters of ASCII without blanks, like LAB:P";
+        return Err(CliError::rule("--prefix", typed.escape_debug(), rule));
+    }
+    Ok(typed.to_owned())
+}

@@ -1,0 +1,239 @@
+//! The built-in servers of PVs: every update is looked at, by a client of our own and by the
+//! packages that others use.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use onrush::wire::ca::{Reply, Request};
+use serde_json::Value;
+use support::epics::{Circuit, Update, python, search};
+use support::report::count;
+use support::server::Server;
+
+fn serve(options: &[&str]) -> Server {
+    Server::onrush("ca", &[&["--format", "json"], options].concat())
+}
+
+/// Ends the server: its figures.
+fn figures(server: Server) -> Value {
+    let output = server.output();
+    output[output.find('{').unwrap()..].parse().unwrap()
+}
+
+/// Opens and subscribes to `P0` to `P(count-1)`, the number of the PV being the subscription's.
+fn subscribed(server: &Server, count: u32) -> Circuit {
+    let mut circuit = Circuit::open(server.address());
+    for pv in 0..count {
+        let (sid, _) = circuit.channel(&format!("P{pv}"));
+        circuit.subscribe(sid, pv);
+    }
+    circuit
+}
+
+/// The steps from one value to the next of the same subscription.
+fn steps(updates: &[Update]) -> Vec<f64> {
+    let mut last = BTreeMap::new();
+    let step = |update: &Update| Some(update.value - last.insert(update.subid, update.value)?);
+    updates.iter().filter_map(step).collect()
+}
+
+#[test]
+fn every_update_arrives_in_sequence_with_its_stamp() {
+    for pattern in ["rush", "even", "random"] {
+        let server = serve(&["--pvs", "20", "--rate", "100", "--pattern", pattern]);
+        let updates = subscribed(&server, 20).updates(1000);
+        let steps = steps(&updates);
+        assert_eq!(steps.len(), 1000 - 20);
+        assert!(steps.iter().all(|&step| step == 1.0), "{pattern}: {steps:?}");
+        // Both ends read one clock.
+        assert!(updates.iter().all(|update| update.stamp.to_unix_ns() <= update.read_ns));
+        let figures = figures(server);
+        assert_eq!(count(&figures, "subscriptions"), 20);
+        assert_eq!(count(&figures, "updates.merged"), 0);
+        assert!(count(&figures, "updates.sent") >= 1000, "{figures}");
+        assert!(count(&figures, "updates.posted") >= 1000 - 20, "{figures}");
+    }
+}
+
+#[test]
+fn a_flaw_is_there_as_often_as_it_was_asked_for() {
+    #[track_caller]
+    fn check(flag: &str, figure: &str, expect: impl Fn(u64) -> Vec<u64>) {
+        let server = serve(&["--pvs", "1", "--rate", "1000", flag, "5"]);
+        let updates = subscribed(&server, 1).updates(200);
+        let first = updates[0].value;
+        let seen: Vec<u64> = updates.iter().map(|update| (update.value - first) as u64).collect();
+        let expect: Vec<u64> = [0].into_iter().chain((1..).flat_map(expect)).take(200).collect();
+        assert_eq!(seen, expect, "{flag}");
+        assert!(count(&figures(server), figure) >= 30, "{flag}");
+    }
+    let each_fifth = |number: u64, fifth: &[u64]| {
+        if number.is_multiple_of(5) { fifth.to_vec() } else { vec![number] }
+    };
+    check("--drop-every", "flaws.dropped", |number| each_fifth(number, &[]));
+    check("--repeat-every", "flaws.repeated", |number| each_fifth(number, &[number, number]));
+    check("--backwards-every", "flaws.backwards", |number| {
+        each_fifth(number, &[number, number - 1])
+    });
+}
+
+/// Much to be sent: what does not read is soon behind.
+const MUCH: [&str; 6] = ["--pvs", "100", "--rate", "1000", "--array", "1000"];
+
+#[test]
+fn a_client_that_did_not_read_gets_the_newest_and_never_an_older_one() {
+    let server = serve(&MUCH);
+    let mut circuit = subscribed(&server, 100);
+    std::thread::sleep(Duration::from_millis(500));
+    let mut last = BTreeMap::new();
+    let mut largest = 0.0;
+    while largest <= 1.0 {
+        let update = circuit.update().unwrap();
+        if let Some(before) = last.insert(update.subid, update.value) {
+            assert!(update.value > before, "{update:?} after {before}");
+            largest = update.value - before;
+        }
+    }
+    drop(circuit);
+    let figures = figures(server);
+    assert!(count(&figures, "updates.merged") > 0, "{figures}");
+    assert_eq!(count(&figures, "cut_off"), 0);
+}
+
+#[test]
+fn who_is_to_get_all_gets_all_until_it_is_cut_off() {
+    let server = serve(&[&MUCH[..], &["--no-coalesce"]].concat());
+    let mut circuit = subscribed(&server, 100);
+    std::thread::sleep(Duration::from_millis(1500));
+    let updates: Vec<Update> = std::iter::from_fn(|| circuit.update()).collect();
+    let steps = steps(&updates);
+    assert!(!steps.is_empty() && steps.iter().all(|&step| step == 1.0));
+    let figures = figures(server);
+    assert_eq!(count(&figures, "cut_off"), 1);
+    assert_eq!(count(&figures, "updates.merged"), 0);
+}
+
+#[test]
+fn events_off_are_honoured() {
+    let server = serve(&["--pvs", "1", "--rate", "1000"]);
+    let mut circuit = subscribed(&server, 1);
+    circuit.updates(3);
+    circuit.say(Request::EventsOff);
+    circuit.say(Request::Echo);
+    let echoed = |circuit: &mut Circuit| {
+        let mut last = None;
+        circuit.find(|reply| match reply {
+            Reply::Echo => Some(()),
+            Reply::Update { .. } => {
+                last = Some(());
+                None
+            }
+            _ => None,
+        });
+        last
+    };
+    echoed(&mut circuit);
+    std::thread::sleep(Duration::from_millis(100));
+    circuit.say(Request::Echo);
+    assert_eq!(echoed(&mut circuit), None, "an update came while they were off");
+    circuit.say(Request::EventsOn);
+    let newest = circuit.updates(2);
+    assert_eq!(newest[1].value, newest[0].value + 1.0);
+    assert!(count(&figures(server), "updates.merged") > 0);
+}
+
+#[test]
+fn a_stall_holds_updates_and_loses_none_where_all_are_wanted() {
+    let stall = ["--stall", "400ms@100ms", "--no-coalesce"];
+    let server = serve(&[&["--pvs", "2", "--rate", "500"], &stall[..]].concat());
+    let updates = subscribed(&server, 2).updates(800);
+    assert!(steps(&updates).iter().all(|&step| step == 1.0));
+    let age = |update: &Update| update.read_ns.saturating_sub(update.stamp.to_unix_ns());
+    let oldest = updates.iter().map(age).max().unwrap();
+    assert!(oldest >= 350_000_000, "nothing was held: {oldest} ns");
+}
+
+#[test]
+fn a_value_that_was_written_is_read_by_others_and_counted_on() {
+    let server = serve(&["--pvs", "2", "--rate", "1"]);
+    let (mut one, mut other) = (Circuit::open(server.address()), Circuit::open(server.address()));
+    let (sid, is_writable) = one.channel("P1");
+    assert!(is_writable);
+    let (watched, _) = other.channel("P1");
+    other.subscribe(watched, 7);
+    other.updates(1);
+    let data = &5000_f64.to_be_bytes();
+    one.say(Request::WriteNotify { data_type: 6, count: 1, sid, ioid: 3, data });
+    let status = one.find(|reply| match reply {
+        Reply::WriteNotify { status, .. } => Some(status),
+        _ => None,
+    });
+    assert!(status.unwrap().is_success());
+    let seen = std::iter::from_fn(|| other.update()).find(|update| update.value >= 5000.0);
+    let (first, next) = (seen.unwrap().value, other.updates(1)[0].value);
+    assert_eq!((first, next), (5000.0, 5001.0));
+}
+
+#[test]
+fn shards_share_the_clients_and_their_pvs_are_read_only() {
+    let server = serve(&["--pvs", "3", "--rate", "100", "--shards", "2"]);
+    let mut circuits: Vec<Circuit> = (0..8).map(|_| Circuit::open(server.address())).collect();
+    for circuit in &mut circuits {
+        let (sid, is_writable) = circuit.channel("P2");
+        assert!(!is_writable);
+        circuit.subscribe(sid, 1);
+    }
+    for circuit in &mut circuits {
+        assert!(steps(&circuit.updates(30)).iter().all(|&step| step == 1.0));
+    }
+    assert_eq!(count(&figures(server), "subscriptions"), 8);
+}
+
+#[test]
+fn names_are_found_by_datagram() {
+    let server = serve(&["--pvs", "10", "--prefix", "LAB:"]);
+    let port = server.address().port();
+    let found = search(server.address(), &["LAB:0", "LAB:10", "P0", "LAB:9"]);
+    assert_eq!(found, [(0, port), (3, port)]);
+    let figures = figures(server);
+    assert_eq!(count(&figures, "searches"), 4);
+}
+
+#[test]
+fn clients_beyond_the_most_are_turned_away() {
+    let server = serve(&["--clients-max", "2"]);
+    let mut circuits: Vec<Circuit> = (0..2).map(|_| subscribed(&server, 1)).collect();
+    let mut refused = TcpStream::connect(server.address()).unwrap();
+    refused.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert_eq!(refused.read(&mut [0]).unwrap(), 0, "it was greeted");
+    circuits.iter_mut().for_each(|circuit| drop(circuit.updates(5)));
+}
+
+#[test]
+fn aioca_reads_writes_and_gets_every_update() {
+    let server = serve(&["--pvs", "50", "--rate", "50"]);
+    let said: Value = python("aioca_client.py", server.address(), &["50", "40"]).parse().unwrap();
+    assert_eq!(count(&said, "subscriptions"), 50);
+    assert!(count(&said, "updates") >= 50 * 40, "{said}");
+    for fault in ["lost", "duplicate", "backwards", "stamps_wrong"] {
+        assert_eq!(count(&said, fault), 0, "{fault}: {said}");
+    }
+    assert_eq!(count(&said, "written"), 123_456);
+    assert_eq!(said["missing"], true, "{said}");
+    let figures = figures(server);
+    assert_eq!(count(&figures, "updates.merged"), 0);
+    assert_eq!(count(&figures, "bad_requests"), 0);
+}
+
+#[test]
+fn aioca_reads_longs_and_arrays_in_every_form() {
+    let server = serve(&["--type", "long", "--array", "5", "--rate", "1"]);
+    let said: Value = python("aioca_forms.py", server.address(), &[]).parse().unwrap();
+    assert_eq!(said["wrong"].as_array().unwrap().len(), 0, "{said}");
+    assert_eq!(count(&said, "forms"), 12);
+}
