@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::gaps::Stalls;
 use super::ports::PortPool;
-use crate::evidence::{Tally, Updates};
+use crate::evidence::{Tally, UpdatesSeen};
 use crate::outcome::{Ages, Series};
 use crate::ring::{QueueCounters, QueueError};
 use crate::unit::Instant;
@@ -32,7 +32,7 @@ pub struct ShardYield<L> {
     /// Its times, where [`Shard::keep_series`](super::Shard::keep_series) asked for them.
     pub series: Option<Series>,
     /// What became of its subscriptions' updates, and their times, where it had any.
-    pub updates: Option<(Updates, Ages)>,
+    pub updates: Option<(UpdatesSeen, Ages)>,
     /// Its log writer.
     pub log: L,
     /// Syscalls and operations of the measure phase; overflows of the whole run.

@@ -1,7 +1,7 @@
 //! What the machine was and what the run cost: the part of the evidence that is not requests.
 //! A fact that could not be had is `None`, never 0.
 
-use super::{Tally, Updates};
+use super::{Tally, UpdatesSeen};
 use crate::record;
 use crate::unit::Nanos;
 
@@ -92,7 +92,7 @@ record! {
         /// What it counted.
         pub tally: Tally,
         /// What it counted of subscriptions; `None` where it had none.
-        pub updates: Option<Updates>,
+        pub updates: Option<UpdatesSeen>,
     }
 }
 

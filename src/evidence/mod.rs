@@ -11,4 +11,4 @@ pub use machine::{Calibration, Environment, Evidence, Resources, ShardEvidence, 
 pub use request::{Outcome, Phase, Request, Step};
 pub use served::{FlawsDone, Lateness, PvsServed, Served, Updates};
 pub use tally::{ErrorCount, StatusCount, Tally};
-pub use updates::Updates;
+pub use updates::UpdatesSeen;

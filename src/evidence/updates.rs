@@ -7,7 +7,7 @@ record! {
     /// that grows by one at each post; the first after a subscription, or after its connection
     /// was lost, is where counting begins.
     #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-    pub struct Updates {
+    pub struct UpdatesSeen {
         /// Subscriptions that were served when the clock started.
         pub subscriptions: u64,
         /// Updates that came.
@@ -24,7 +24,7 @@ record! {
     }
 }
 
-impl Updates {
+impl UpdatesSeen {
     /// Counts an update that is so many posts beyond the one before it.
     #[inline]
     pub fn count(&mut self, steps: i64) {

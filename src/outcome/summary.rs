@@ -3,7 +3,7 @@
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
 use super::{Ages, Regime, Series};
-use crate::evidence::{Environment, Evidence, ShardEvidence, Tally, Updates};
+use crate::evidence::{Environment, Evidence, ShardEvidence, Tally, UpdatesSeen};
 use crate::plan::Plan;
 use crate::stats::Distribution;
 use crate::unit::{Nanos, Rate};
@@ -89,7 +89,7 @@ pub struct ShardSummary {
 #[derive(Debug, Clone)]
 pub struct Watching {
     /// Counts.
-    pub updates: Updates,
+    pub updates: UpdatesSeen,
     /// Times, still mergeable.
     pub ages: Ages,
     /// Arrival - the server's stamp.
@@ -103,7 +103,7 @@ impl Watching {
     pub(super) fn of(evidence: Option<&Evidence>, ages: &[Ages]) -> Option<Self> {
         let mut counted = evidence?.shards.iter().filter_map(|shard| shard.updates).peekable();
         counted.peek()?;
-        let mut updates = Updates::default();
+        let mut updates = UpdatesSeen::default();
         counted.for_each(|more| updates.add(&more));
         let mut all = Ages::default();
         ages.iter().for_each(|more| all.merge(more));

@@ -1,6 +1,6 @@
 //! What is known of each subscription, and what its updates came to.
 
-use crate::evidence::Updates;
+use crate::evidence::UpdatesSeen;
 use crate::outcome::Ages;
 use crate::protocol::{Event, Hear, Posted};
 use crate::unit::{Instant, Nanos};
@@ -19,7 +19,7 @@ const UNSEEN: Watch = Watch { last: 0, at: Instant::ZERO };
 #[derive(Debug)]
 pub(super) struct Book {
     watches: Vec<Watch>,
-    pub(super) updates: Updates,
+    pub(super) updates: UpdatesSeen,
     pub(super) ages: Ages,
     /// Updates count: it is the measure phase.
     pub(super) counts: bool,
@@ -32,7 +32,7 @@ impl Book {
     pub(super) fn new(subscriptions: u32) -> Self {
         Self {
             watches: vec![UNSEEN; subscriptions as usize],
-            updates: Updates::default(),
+            updates: UpdatesSeen::default(),
             ages: Ages::default(),
             counts: false,
             now: Instant::ZERO,
@@ -113,7 +113,7 @@ mod tests {
             book.now = Instant(10 * at);
             book.update(0, Posted { value, is_word, stamp_ns: 1003 });
         }
-        let Updates { received, lost, duplicate, backwards, .. } = book.updates;
+        let UpdatesSeen { received, lost, duplicate, backwards, .. } = book.updates;
         assert_eq!([received, lost, duplicate, backwards], expect);
         let timed = values.len() as u64 - 1;
         assert_eq!((book.ages.gap.count(), book.ages.age.count()), (timed, timed));
