@@ -89,7 +89,11 @@ impl Seat<'_> {
             slots,
             templates,
             scratch_bytes,
-            buffers: slots.saturating_mul(2).clamp(BUFFERS.0, BUFFERS.1) as u16,
+            buffers: match self.plan.channels {
+                // A circuit alone may bring what a thousand connections do.
+                Some(_) => BUFFERS.1 as u16,
+                None => slots.saturating_mul(2).clamp(BUFFERS.0, BUFFERS.1) as u16,
+            },
             buffer_bytes: BUFFER_BYTES,
             sources: self.plan.sources.clone(),
             peer: self.plan.target.address,
