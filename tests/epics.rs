@@ -195,6 +195,31 @@ fn shards_share_the_clients_and_their_pvs_are_read_only() {
 }
 
 #[test]
+fn a_server_that_falls_silent_leaves_its_last_values() {
+    let server = serve(&["--pvs", "3", "--rate", "100", "--post-for", "505ms"]);
+    let mut circuit = subscribed(&server, 3);
+    let last = std::iter::from_fn(|| circuit.update()).filter(|update| update.value == 50.0);
+    assert_eq!(last.take(3).count(), 3);
+    circuit.say(Request::Echo);
+    circuit.find(|reply| match reply {
+        Reply::Update { .. } => panic!("an update after the last"),
+        Reply::Echo => Some(()),
+        _ => None,
+    });
+    assert_eq!(count(&figures(server), "updates.posted"), 150);
+}
+
+#[test]
+fn a_server_starts_again_on_its_port_at_once() {
+    let address = support::server::free_address().to_string();
+    for round in 0..5 {
+        let options = ["serve", "ca", "--listen", &address, "-d", "50ms"];
+        let ended = support::run::Run::bare(&options).ended();
+        assert!(ended.status.success(), "round {round}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn names_are_found_by_datagram() {
     let server = serve(&["--pvs", "10", "--prefix", "LAB:"]);
     let port = server.address().port();

@@ -182,8 +182,8 @@ fn a_host_that_has_no_address_is_no_usage_error() {
 
 #[test]
 fn a_wrong_line_of_serve_and_report_is_told_with_its_rule() {
-    check("serve", 2, &["KIND is missing: http or echo, like onrush serve http"]);
-    check("serve ftp", 2, &["KIND 'ftp': a target is http or echo, like http"]);
+    check("serve", 2, &["KIND is missing: http, echo or ca, like onrush serve http"]);
+    check("serve ftp", 2, &["KIND 'ftp': a target is http, echo or ca, like http"]);
     check("serve http --listen 8080", 2, &["--listen '8080': ", "like 127.0.0.1:8080"]);
     for (line, flag, value) in [
         ("--delay x", "--delay", "x"),
@@ -208,6 +208,46 @@ fn a_wrong_line_of_serve_and_report_is_told_with_its_rule() {
 }
 
 #[test]
+fn a_wrong_line_of_a_server_of_pvs_is_told_with_its_rule() {
+    for (line, flag, value) in [
+        ("--pvs 0", "--pvs", "0"),
+        ("--pvs 100M", "--pvs", "100M"),
+        ("--rate max", "--rate", "max"),
+        ("--rate 0", "--rate", "0"),
+        ("--prefix A_B", "--prefix", "A B"),
+        ("--type float", "--type", "float"),
+        ("--array 2M", "--array", "2M"),
+        ("--pattern odd", "--pattern", "odd"),
+        ("--post-for x", "--post-for", "x"),
+        ("--clients-max 0", "--clients-max", "0"),
+        ("--drop-every 0", "--drop-every", "0"),
+        ("--repeat-every x", "--repeat-every", "x"),
+        ("--backwards-every -1", "--backwards-every", "-1"),
+        ("--stall 1s", "--stall", "1s"),
+        ("--delay 1ms", "--delay", "1ms"),
+        ("--body-bytes 5", "--body-bytes", "5"),
+        ("--listen 5064", "--listen", "5064"),
+    ] {
+        check(&format!("serve ca {line}"), 2, &[&format!("{flag} '{value}': "), " like "]);
+    }
+    for line in ["--pvs 5", "--no-coalesce", "--drop-every 5", "--type long"] {
+        let flag = line.split(' ').next().unwrap();
+        check(&format!("serve http {line}"), 2, &[flag, "it is for PVs", "like onrush serve ca"]);
+    }
+}
+
+#[test]
+fn the_standard_ports_of_epics_are_for_loopback_or_for_who_owns_the_network() {
+    for listen in ["0.0.0.0:5064", "192.0.2.1:5065", "[::]:5075", "192.0.2.1:5076"] {
+        let said = ["--listen", listen, "add --i-own-this-network"];
+        check(&format!("serve ca --listen {listen}"), 2, &said);
+    }
+    // Nobody has this address: as far as that it may come.
+    let line = "serve ca --listen 192.0.2.1:5064 --i-own-this-network";
+    check(line, 1, &["cannot listen on 192.0.2.1:5064: "]);
+}
+
+#[test]
 fn a_mistyped_flag_or_command_gets_the_nearest_one() {
     check("rnu", 2, &["no command 'rnu': did you mean 'run'"]);
     check("reprot", 2, &["did you mean 'report'"]);
@@ -223,6 +263,8 @@ fn a_mistyped_flag_or_command_gets_the_nearest_one() {
     check("run --fresh=1", 2, &["--fresh '1': it takes no value"]);
     check("run http://a/ http://b/", 2, &["'http://b/' is one word too many"]);
     check("clocks now", 2, &["'now' is one word too many"]);
+    check("selftest --quik", 2, &["did you mean '--quick'"]);
+    check("selftest --format xml", 2, &["--format 'xml': ", "like json"]);
 }
 
 #[test]
@@ -239,7 +281,7 @@ fn bytes_that_are_no_text_are_told_and_stay_one_line() {
 
 #[test]
 fn help_and_version_work_everywhere() {
-    for command in ["", "run ", "report ", "serve ", "clocks ", "doctor "] {
+    for command in ["", "run ", "report ", "serve ", "clocks ", "doctor ", "selftest "] {
         for (flag, begins) in [("-h", "Usage: onrush"), ("--help", "Usage: onrush")] {
             let output = run(&format!("{command}{flag}"));
             assert_eq!(output.status.code(), Some(0), "{command}{flag}");

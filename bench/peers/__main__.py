@@ -8,13 +8,10 @@ started. Run it on a machine that does nothing else: the tables are only as quie
 """
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
-import platform
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -23,12 +20,14 @@ import time
 from collections import defaultdict
 from types import SimpleNamespace
 
+import child
+import paper
 import tables
 import tools
 import works
+from paper import ROOT, notice
 from responders import Nginx, Serve
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECTIONS = tuple(dict.fromkeys(work.section for work in works.WORKS))
 
 
@@ -57,7 +56,7 @@ def main():
     said |= {name: tables.section(name, result) for name, result in results.items()}
     print("\n\n".join(said.values()))
     if options.write:
-        write(pathlib.Path(options.write), said)
+        paper.write(pathlib.Path(options.write), said)
 
 
 def options_of(arguments):
@@ -82,9 +81,9 @@ def options_of(arguments):
 
 
 def is_chosen(work, only):
-    # The shapes are a study of their own: they run where they are named.
+    # Studies of their own: they run where they are named.
     if not only:
-        return work.section != "shapes"
+        return work.section not in ("shapes", "many", "faults")
     return work.section in only or work.name in only
 
 
@@ -112,20 +111,20 @@ def build_floor():
 def responders(options, folder, work, onrush):
     chosen = options.responder or ("serve", "nginx")
     # What is compared with itself needs one server only.
-    if work.section in ("log", "shapes"):
+    if work.section in ("log", "shapes", "shards", "many", "faults"):
         chosen = chosen[:1]
     for name in chosen:
         if name == "serve":
-            yield Serve(options.server_cpu, folder, work.body_bytes, onrush)
+            yield Serve(options.server_cpu, folder, work, onrush)
         elif Nginx.path:
-            yield Nginx(options.server_cpu, folder, work.body_bytes)
+            yield Nginx(options.server_cpu, folder, work)
         else:
             notice("without nginx: tools/setup gets it")
 
 
 def measure(options, work, responder, crew, place):
     """Rounds in which every tool that can do the work runs once: {tool: [run, ...]}."""
-    rounds = options.log_pairs if work.section == "log" else options.pairs
+    rounds = {"log": options.log_pairs, "faults": 1}.get(work.section, options.pairs)
     runs = defaultdict(list)
     with responder:
         crew = [tool for tool in crew
@@ -152,14 +151,11 @@ def run_once(options, work, responder, tool, place):
     cores = f"{options.client_cpu}"
     if options.spread and isinstance(tool, tools.Onrush):
         cores += f",{options.server_cpu}"
-    command = tool.command(work, responder.url, options.seconds, place)
-    served, began = responder.cpu_seconds(), time.monotonic()
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        child = subprocess.Popen(["taskset", "-c", cores, *command], stdout=out, stderr=err)
-        status, usage = wait(child, 3 * options.seconds + 30)
-        elapsed = time.monotonic() - began
-        out.seek(0), err.seek(0)
-        text, complaint = out.read(), err.read()
+    seconds = work.seconds or options.seconds
+    command = tool.command(work, responder.url, seconds, place)
+    served, began, began_unix = responder.cpu_seconds(), time.monotonic(), time.time()
+    status, usage, text, complaint = child.run(command, cores, 3 * seconds + 30)
+    elapsed = time.monotonic() - began
     remove_log(place)
     try:
         run = tool.read(text)
@@ -169,6 +165,8 @@ def run_once(options, work, responder, tool, place):
         return None
     if run.get("verdict") == "INVALID":
         notice(f"{work.name}: {tool.name} calls its own run INVALID: see its checks")
+    if "began_unix_s" in run:
+        run["opening_s"] = run["began_unix_s"] - began_unix
     requests = max(run["requests"], 1)
     process = tuple(seconds * 1e6 / requests for seconds in (usage.ru_utime, usage.ru_stime))
     run["process_us"] = sum(process)
@@ -178,33 +176,14 @@ def run_once(options, work, responder, tool, place):
     return run
 
 
-def wait(child, longest):
-    """Exit status and rusage of a child, which is ended if it lasts."""
-    deadline = time.monotonic() + longest
-    while True:
-        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-        if pid:
-            child.returncode = os.waitstatus_to_exitcode(status)
-            return child.returncode, usage
-        if time.monotonic() > deadline:
-            child.kill()
-        time.sleep(0.02)
-
-
 def remove_log(place):
     for path in (place.data, place.data + ".old"):
         pathlib.Path(path).unlink(missing_ok=True)
 
 
 def machine(options, onrush, peers):
-    date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
-    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
-    cpu = re.search(r"model name\s*: (.*)", cpuinfo)
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True,
-                            capture_output=True).stdout.strip()
     lines = [
-        f"- {date}; Linux {platform.release()}; {os.cpu_count()} x "
-        f"{cpu.group(1) if cpu else platform.machine()}; commit {commit or 'unknown'}",
+        paper.machine(),
         f"- {options.pairs} rounds of {options.seconds} s each, in random order within a round; "
         f"client on CPU {options.client_cpu}, server on CPU {options.server_cpu}",
         f"- onrush: {tools.Onrush(onrush).version()}",
@@ -217,21 +196,6 @@ def machine(options, onrush, peers):
     if absent:
         lines.append(f"- not installed here, and so not compared: {', '.join(absent)}")
     return "\n".join(lines)
-
-
-def write(path, said):
-    """Puts each section between its markers; those that were not measured stay as they are."""
-    text = path.read_text()
-    for name, body in said.items():
-        block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.S)
-        text, count = block.subn(lambda m: f"{m[1]}\n{body}\n\n{m[2]}", text)
-        if not count:
-            sys.exit(f"peers: {path} has no <!-- {name} --> ... <!-- end {name} -->")
-    path.write_text(text)
-
-
-def notice(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,9 @@ class Responder:
 
     name = ""
 
-    def __init__(self, cpu, root, body_bytes):
-        self.cpu, self.root, self.body_bytes = cpu, pathlib.Path(root), body_bytes
+    def __init__(self, cpu, root, work):
+        self.cpu, self.root, self.work = cpu, pathlib.Path(root), work
+        self.body_bytes = work.body_bytes
         self.port = free_port()
         self.child = None
 
@@ -78,8 +79,8 @@ class Responder:
 class Serve(Responder):
     name = "onrush serve"
 
-    def __init__(self, cpu, root, body_bytes, onrush):
-        super().__init__(cpu, root, body_bytes)
+    def __init__(self, cpu, root, work, onrush):
+        super().__init__(cpu, root, work)
         self.onrush = onrush
 
     @property
@@ -87,8 +88,11 @@ class Serve(Responder):
         return f"http://127.0.0.1:{self.port}/"
 
     def command(self):
+        # A shard serves as many as its ring has room for where open files are few.
+        shards = 1 + self.work.connections // 18_000
         return [self.onrush, "serve", "http", "--listen", f"127.0.0.1:{self.port}",
-                "--cpus", str(self.cpu), "--body-bytes", str(self.body_bytes)]
+                "--cpus", str(self.cpu), "--shards", str(shards),
+                "--body-bytes", str(self.body_bytes)]
 
 
 class Nginx(Responder):

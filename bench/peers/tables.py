@@ -8,7 +8,24 @@ def section(name, results):
     """Markdown of a section; `results` maps (work, responder) to {tool: [run, ...]}."""
     if name == "log":
         return "\n\n".join(paired(*entry) for entry in results.items())
+    if name in ("many", "faults"):
+        return "\n\n".join(alone(*entry) for entry in results.items())
     return "\n\n".join(compared(*entry) for entry in results.items())
+
+
+def alone(key, runs):
+    """What only we do: run by run."""
+    work, responder = key
+    titles = ["connections open", "opened per second, start-up included", "requests/s",
+              "response p50, us", "response p99, us", "lag p50, us", "failed",
+              "page faults of the shard", "verdict"]
+    rows = [[f"{run['opened']:,}", f"{run['opened'] / run['opening_s']:,.0f}",
+             f"{run['per_s']:,.0f}", micros([run], "response_ns", "p50"),
+             micros([run], "response_ns", "p99"), micros([run], "lag_ns", "p50"),
+             str(run["failed"]), str(run["faults"]), run["verdict"]]
+            for run in runs["onrush"]]
+    seconds = f" for {work.seconds} s" if work.seconds else ""
+    return f"**{work.title}{seconds}; against {responder}**\n\n" + table(titles, rows)
 
 
 def compared(key, runs):

@@ -1,7 +1,7 @@
 """The load generators: how each is called for a piece of work, and how its answer is read.
 
 A tool's `command` gives None where it cannot do the work at all. `read` gives requests, per_s,
-failed, and where the tool says so mb_per_s, response_ns and lag_ns (p50 p99 p99_9).
+failed, and where the tool says so mb_per_s, response_ns and lag_ns (p50 p90 p99 p99_9).
 """
 
 import json
@@ -50,17 +50,21 @@ class Onrush(Tool):
 
     def read(self, text):
         said = json.loads(text)
-        shard = said["shards"][0]
+        shards = [shard["resources"] for shard in said["shards"]]
         requests = said["requests"]["ok"]
-        charged = [shard["resources"][key] for key in ("user_s", "sys_s")]
+        charged = [total(shard[key] for shard in shards) for key in ("user_s", "sys_s")]
         shard_cpu = None if None in charged else [s * 1e6 / max(requests, 1) for s in charged]
         return {
             "requests": requests, "per_s": said["rate"]["achieved_per_s"],
             "failed": said["requests"]["failed"],
             "mb_per_s": said["rate"]["bytes_received_per_s"] / 1e6,
-            "response_ns": said["response_ns"], "lag_ns": said["lag_ns"],
+            "response_ns": said["response_ns"], "service_ns": said["service_ns"],
+            "lag_ns": said["lag_ns"],
             "verdict": said["verdict"],
             "shard_cpu_us": shard_cpu, "shard_us": shard_cpu and sum(shard_cpu),
+            "faults": total(shard[key] for shard in shards
+                            for key in ("minor_faults", "major_faults")),
+            "opened": said["connections"]["opened"], "began_unix_s": said["began_unix_ns"] / 1e9,
         }
 
 
@@ -110,8 +114,8 @@ class Wrk(Tool):
         failed = sum(map(int, errors.groups())) if errors else 0
         failed += int(find(r"Non-2xx or 3xx responses: (\d+)", text, "0"))
         response = {key: span_ns(find(rf"^\s+{percent}%\s+(\S+)", text, None))
-                    for key, percent in (("p50", r"50(?:\.000)?"), ("p99", r"99(?:\.000)?"),
-                                         ("p99_9", r"99\.900?"))}
+                    for key, percent in (("p50", r"50(?:\.000)?"), ("p90", r"90(?:\.000)?"),
+                                         ("p99", r"99(?:\.000)?"), ("p99_9", r"99\.900?"))}
         return {"requests": total, "per_s": float(find(r"Requests/sec:\s+([\d.]+)", text)),
                 "failed": failed, "response_ns": response,
                 "mb_per_s": size_mb(find(r"Transfer/sec:\s+(\S+)", text))}
@@ -143,6 +147,8 @@ class Ab(Tool):
         return {"requests": int(find(r"Complete requests:\s+(\d+)", text)),
                 "failed": int(find(r"Failed requests:\s+(\d+)", text)),
                 "per_s": float(find(r"Requests per second:\s+([\d.]+)", text)),
+                "response_ns": {key: float(find(rf"^\s+{percent}%\s+(\d+)", text)) * 1e6
+                                for key, percent in (("p50", 50), ("p90", 90), ("p99", 99))},
                 "mb_per_s": float(find(r"Transfer rate:\s+([\d.]+)", text)) * 1024 / 1e6}
 
 
@@ -181,7 +187,8 @@ class Oha(Tool):
                      if "deadline" not in what)
         at = said["latencyPercentiles"]
         response = {key: at[name] and at[name] * 1e9
-                    for key, name in (("p50", "p50"), ("p99", "p99"), ("p99_9", "p99.9"))}
+                    for key, name in (("p50", "p50"), ("p90", "p90"), ("p99", "p99"),
+                                      ("p99_9", "p99.9"))}
         return {"requests": requests, "per_s": said["summary"]["requestsPerSec"],
                 "failed": failed, "response_ns": response,
                 "mb_per_s": said["summary"]["sizePerSec"] / 1e6}
@@ -257,6 +264,12 @@ def find(pattern, text, default=...):
     if default is ...:
         raise ValueError(f"no /{pattern}/ in what it printed")
     return default
+
+
+def total(values):
+    """Their sum; None where one of them is not known."""
+    values = list(values)
+    return None if None in values else sum(values)
 
 
 def span_ns(text):

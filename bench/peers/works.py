@@ -15,6 +15,7 @@ class Work:
     rate: int = 0  # requests per second; 0: as many as go
     body_bytes: int = SMALL
     label: str = ""
+    seconds: int = 0  # 0: as long as the others
 
     @property
     def name(self):
@@ -40,6 +41,9 @@ WORKS = (
     Work("open", "kept", 64, rate=20_000),
     Work("open", "kept", 64, rate=50_000),
     Work("log", "kept", 64),
+    Work("shards", "kept", 64),
+    Work("many", "kept", 100_000, rate=10_000),
+    Work("faults", "kept", 64, rate=50_000, seconds=60),
     *(Work("shapes", "kept", n) for n in (1, 16, 64, 256)),
     Work("shapes", "kept", 16, body_bytes=KIB64),
     Work("shapes", "kept", 16, body_bytes=MIB1),
@@ -83,6 +87,13 @@ def contenders(work, onrush, floor, peers):
     """Who does `work`."""
     if work.section == "log":
         return [Onrush(onrush, f"--log {mode}", ["--log", mode]) for mode in ("none", "all")]
+    if work.section == "shards":
+        # All on the client's one core: what more shards cost, and not what more cores yield.
+        return [Onrush(onrush, f"-t {n}", ["-t", str(n)]) for n in (1, 2, 4)]
+    if work.section == "faults":
+        return [Onrush(onrush)]
+    if work.section == "many":
+        return [Onrush(onrush, extra=["--source", "127.0.0.2,127.0.0.3,127.0.0.4"])]
     if work.section == "shapes":
         shapes = OPEN_SHAPES if work.rate else BODY_SHAPES if work.body_bytes > SMALL \
             else KEPT_SHAPES if work.kind == "kept" else FRESH_SHAPES

@@ -13,7 +13,7 @@ pub(crate) fn check_log(data: &[u8]) -> u64 {
     for chunk in reader.chunks() {
         let Ok(chunk) = chunk else { break };
         assert!(chunk.shard() < reader.shards());
-        let read = chunk.requests().count() as u64 + chunk.unknown();
+        let read = chunk.entries().count() as u64 + chunk.unknown();
         assert!(read <= data.len() as u64 / 64);
         records += read;
     }

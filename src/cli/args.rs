@@ -219,9 +219,34 @@ impl RunArgs {
     name = "report",
     subcommand,
     example = "onrush report",
+    example = "onrush report --from 2s --to 3s --outcome timeout",
     example = "onrush report --format json monday.data tuesday.data"
 )]
 pub(super) struct ReportArgs {
+    /// requests intended at this time after the start of the measure phase, or later
+    #[argh(option, arg_name = "T")]
+    pub from: Option<String>,
+
+    /// requests intended before this time after the start of the measure phase
+    #[argh(option, arg_name = "T")]
+    pub to: Option<String>,
+
+    /// phases to count, like warmup,measure (default measure)
+    #[argh(option, arg_name = "LIST")]
+    pub phase: Option<String>,
+
+    /// shards to count, like 0-3,8 (all)
+    #[argh(option, arg_name = "LIST")]
+    pub shard: Option<String>,
+
+    /// outcomes to count, like reset,timeout (all)
+    #[argh(option, arg_name = "LIST")]
+    pub outcome: Option<String>,
+
+    /// statuses to count, like 2xx,304 (all)
+    #[argh(option, arg_name = "LIST")]
+    pub status: Option<String>,
+
     /// text or json on stdout (default text)
     #[argh(option, arg_name = "FORMAT")]
     pub format: Option<String>,
@@ -248,7 +273,7 @@ pub(super) struct ReportArgs {
 }
 
 impl ReportArgs {
-    pub(super) const GROUPS: &[Group] = &[("Output", "--format")];
+    pub(super) const GROUPS: &[Group] = &[("Cut", "--from"), ("Output", "--format")];
 }
 
 #[derive(FromArgs, ArgsInfo, Debug, Default)]
@@ -305,6 +330,10 @@ pub(super) struct ServeArgs {
     /// posts of each PV per second; its value grows by one at each (default 10)
     #[argh(option, arg_name = "RATE")]
     pub rate: Option<String>,
+
+    /// fall silent after this time: the last values stay, and clients can check them
+    #[argh(option, arg_name = "T")]
+    pub post_for: Option<String>,
 
     /// what the names begin with (default P)
     #[argh(option, arg_name = "P")]
@@ -382,6 +411,25 @@ impl ServeArgs {
         ("Machine", "--shards"),
         ("Output", "--format"),
     ];
+}
+
+#[derive(FromArgs, ArgsInfo, Debug, Default)]
+/// This machine's floor: least latency, most rate, noise between equal runs. Kept for later
+/// reports to stand beside.
+#[argh(
+    name = "selftest",
+    subcommand,
+    example = "onrush selftest",
+    example = "onrush selftest --quick --format json"
+)]
+pub(super) struct SelftestArgs {
+    /// a few seconds instead of some twenty, and so less sure
+    #[argh(switch)]
+    pub quick: bool,
+
+    /// text or json on stdout (default text)
+    #[argh(option, arg_name = "FORMAT")]
+    pub format: Option<String>,
 }
 
 #[derive(FromArgs, ArgsInfo, Debug, Default)]

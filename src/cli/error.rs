@@ -58,7 +58,7 @@ impl fmt::Display for CliError {
         match self {
             Self::NoCommand => write!(
                 f,
-                "no command: run, report, serve, clocks or doctor, like \
+                "no command: run, report, serve, clocks, doctor or selftest, like \
                  onrush run -R 1k http://127.0.0.1:8080/, or onrush --help"
             ),
             Self::UnknownCommand { typed, nearest: Some(nearest) } => {
@@ -66,7 +66,8 @@ impl fmt::Display for CliError {
             }
             Self::UnknownCommand { typed, nearest: None } => write!(
                 f,
-                "no command '{typed}': the commands are run, report, serve, clocks and doctor, \
+                "no command '{typed}': the commands are run, report, serve, clocks, doctor and \
+                 selftest, \
                  like onrush run {}",
                 if typed.contains("://") || typed.starts_with('-') {
                     typed

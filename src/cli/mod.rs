@@ -8,11 +8,13 @@ mod clocks;
 mod doctor;
 mod error;
 mod exit;
+mod floors;
 mod help;
 mod normal;
 mod output;
 mod report;
 mod run;
+mod selftest;
 mod serve;
 mod terminal;
 
@@ -20,12 +22,13 @@ use std::ffi::OsString;
 
 use argh::{ArgsInfo, CommandInfoWithArgs, FromArgs};
 
-use args::{ClocksArgs, DoctorArgs, Group, ReportArgs, RunArgs, ServeArgs};
+use args::{ClocksArgs, DoctorArgs, Group, ReportArgs, RunArgs, SelftestArgs, ServeArgs};
 use doctor::DoctorCommand;
 use error::CliError;
 use normal::Line;
 use report::ReportCommand;
 use run::RunCommand;
+use selftest::SelftestCommand;
 use serve::ServeCommand;
 use terminal::Terminal;
 
@@ -60,6 +63,9 @@ fn perform(typed: impl Iterator<Item = OsString>, terminal: &Terminal) -> Result
         "doctor" => prepare(rest, &[], terminal, |args: &DoctorArgs| {
             Ok(doctor::execute(&DoctorCommand::new(args)?, terminal))
         }),
+        "selftest" => prepare(rest, &[], terminal, |args: &SelftestArgs| {
+            Ok(selftest::execute(&SelftestCommand::new(args)?, terminal))
+        }),
         _ => {
             let names = commands().into_iter().map(|command| command.name);
             let nearest = normal::nearest(command, names);
@@ -87,13 +93,14 @@ fn with_run(
 const VERSION: &str = concat!("onrush ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// The commands in reading order.
-fn commands() -> [CommandInfoWithArgs; 5] {
+fn commands() -> [CommandInfoWithArgs; 6] {
     [
         RunArgs::get_args_info(),
         ReportArgs::get_args_info(),
         ServeArgs::get_args_info(),
         ClocksArgs::get_args_info(),
         DoctorArgs::get_args_info(),
+        SelftestArgs::get_args_info(),
     ]
 }
 

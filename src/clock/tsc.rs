@@ -77,12 +77,14 @@ impl CalibratedTsc {
     /// The calibration, its rate checked against the one from its first reading up to now. Call
     /// it at the end of a run; before that the difference says little.
     pub fn check(&self) -> Calibration {
-        let whole = TscClock::through(&self.first, &anchor());
+        let last = anchor();
+        let whole = TscClock::through(&self.first, &last);
         let drift = whole.mult as f64 / self.clock.mult as f64 - 1.0;
         Calibration {
             ticks_per_s: self.clock.ticks_per_s(),
             error_bound_ppm: self.error_bound_ppm,
             drift_ppm: Some(drift * 1e6),
+            drift_bound_ppm: Some(Anchor::error_bound_ppm(&self.first, &last)),
         }
     }
 }

@@ -56,7 +56,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         conn.state = State::Opening;
         self.opening += 1;
         let op = Op::Open { source: endpoint.source, port: endpoint.port };
-        self.queue.push(op, self.conns[slot as usize].token(slot));
+        self.push(op, slot);
     }
 
     /// Opens slots that wait for a port, as far as ports came free.
@@ -88,7 +88,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             conn.state = State::Connecting;
             conn.since = now;
             self.awaiting.push_back(&mut self.links, slot);
-            self.queue.push(Op::Connect, conn.token(slot));
+            self.push(Op::Connect, slot);
         }
     }
 
@@ -160,7 +160,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         let conn = &mut self.conns[slot as usize];
         conn.receiving = true;
         let op = if self.course.plan.fresh { Op::Receive } else { Op::ReceiveMany };
-        self.queue.push(op, conn.token(slot));
+        self.push(op, slot);
     }
 
     /// The slot's one try before the start has come to an end, well or not.
@@ -233,7 +233,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         let conn = &mut self.conns[slot as usize];
         conn.served = false;
         if self.course.plan.close == Close::Recycle && conn.connected && !conn.receiving {
-            self.queue.push(Op::Disconnect, conn.token(slot));
+            self.push(Op::Disconnect, slot);
+            let conn = &mut self.conns[slot as usize];
             conn.generation += 1;
             self.course.connections_open -= u64::from(conn.connected);
             conn.connected = false;
@@ -248,13 +249,10 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// Gives the slot's connection and port up. What it still had in flight is cancelled and,
     /// being of an older generation, no longer heard.
     pub(super) fn retire(&mut self, slot: u32, now: Instant) {
+        self.cancel(slot);
+        self.push(Op::Close, slot);
         let conn = &mut self.conns[slot as usize];
-        let token = conn.token(slot);
-        if conn.receiving || conn.sending || conn.state == State::Connecting {
-            self.queue.push(Op::Cancel, token);
-        }
         conn.sending = false;
-        self.queue.push(Op::Close, token);
         conn.generation += 1;
         conn.state = State::Vacant;
         conn.receiving = false;
@@ -262,6 +260,22 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         conn.connected = false;
         if let Some(endpoint) = conn.endpoint.take() {
             self.ports.give_back(endpoint, now);
+        }
+    }
+
+    /// Cancels what may be in flight on a slot: an answer that is awaited, a request that it is
+    /// not the answer to, a connection that does not stand.
+    fn cancel(&mut self, slot: u32) {
+        let conn = &self.conns[slot as usize];
+        let asks = conn.state == State::Busy;
+        let connects = !conn.connected && (asks || conn.state == State::Connecting);
+        let in_flight = [
+            (conn.receiving, Kind::Receive),
+            (conn.sending || (conn.receiving && asks), Kind::Send),
+            (connects, Kind::Connect),
+        ];
+        for (_, kind) in in_flight.into_iter().filter(|(is_in_flight, _)| *is_in_flight) {
+            self.push(Op::Cancel(kind), slot);
         }
     }
 

@@ -2,16 +2,20 @@
 //! common, whatever they do on their connections.
 
 use super::control::{Control, Live, Stop};
+use super::costs::Work;
 use super::gaps::{Gaps, Pass};
 use super::schedule::{Due, Schedule};
 use super::seams::{Edges, ShardYield};
-use crate::evidence::{Outcome, Phase, Request, Step, Tally};
+use crate::evidence::{Busy, Outcome, Phase, Request, Step, Tally};
 use crate::log::Append;
 use crate::outcome::Series;
-use crate::plan::Plan;
+use crate::plan::{Idle, Plan};
 use crate::ring::{Queue, QueueCounters, Wait};
 use crate::sys::errno::EADDRNOTAVAIL;
 use crate::unit::{Instant, Nanos, Rate};
+
+/// A sleeping shard wakes this long before an arrival is due and spins the rest.
+pub(super) const WAKE_EARLY: Nanos = Nanos::from_micros(80);
 
 /// How often a shard tells how far it is: the main thread looks less often.
 const TELL_EVERY: Nanos = Nanos::from_millis(5);
@@ -49,8 +53,8 @@ pub(super) struct Course<'a> {
     last_pass: Instant,
     /// How long the last submit was allowed to wait.
     waited: Nanos,
-    /// Sessions started and completions handled in the last pass.
-    pub(super) work: u32,
+    /// What this pass did so far.
+    pub(super) work: Work,
     /// Times in which we were not there.
     pub(super) gaps: Gaps,
     told_at: Instant,
@@ -65,6 +69,7 @@ pub(super) struct Course<'a> {
 struct Measured {
     counters: QueueCounters,
     passes: u64,
+    busy: Busy,
 }
 
 impl<'a> Course<'a> {
@@ -103,7 +108,7 @@ impl<'a> Course<'a> {
             last_done_at: Instant::ZERO,
             last_pass: Instant::ZERO,
             waited: Nanos::ZERO,
-            work: 0,
+            work: Work::default(),
             gaps: Gaps::new(),
             told_at: Instant::ZERO,
             passes: 0,
@@ -127,13 +132,30 @@ impl<'a> Course<'a> {
         self.last_pass = start;
     }
 
-    /// A pass of the loop begins; `idle` says whether something was free to send when the last
-    /// one ended.
+    /// Judges the pass that ends now and came with `came` completions, before any of them is
+    /// handled: a hole goes into the log ahead of every request that was open in it. `idle` says
+    /// whether something was free to send.
     #[inline]
-    pub(super) fn enter(&mut self, now: Instant, idle: bool) {
-        let pass = Pass { from: self.last_pass, to: now, waited: self.waited, work: self.work };
-        self.gaps.note(pass, self.phase == Phase::Measure, idle);
-        self.work = 0;
+    pub(super) fn look_back(&mut self, log: &mut impl Append, came: u32, now: Instant, idle: bool) {
+        let pass = Pass {
+            from: self.last_pass,
+            to: now,
+            waited: self.waited,
+            work: Work { came, ..self.work },
+            began_idle: idle,
+        };
+        self.work = Work { handled: came, ..Work::default() };
+        if let Some(lost) = self.gaps.note(&pass) {
+            self.keep_hole(log, &pass, lost);
+        }
+    }
+
+    #[cold]
+    fn keep_hole(&mut self, log: &mut impl Append, pass: &Pass, lost: Nanos) {
+        let begins = self.phase < Phase::Measure && pass.to > self.measure_at;
+        let phase = if begins { Phase::Measure } else { self.phase };
+        let hole = self.gaps.keep(pass, lost, phase);
+        log.hole(&hole);
     }
 
     /// A pass ends by a submit that waits like this.
@@ -141,7 +163,8 @@ impl<'a> Course<'a> {
     pub(super) fn leave(&mut self, wait: Wait) {
         self.waited = match wait {
             Wait::Poll => Nanos::ZERO,
-            Wait::For(_, timeout) => timeout,
+            // A timer that is late by less than we are early for makes nothing late.
+            Wait::For(_, timeout) => timeout + WAKE_EARLY,
         };
     }
 
@@ -177,6 +200,7 @@ impl<'a> Course<'a> {
         self.phase = Phase::Measure;
         self.before = queue.counters();
         self.passes = 0;
+        self.gaps.begin();
         edges.begin();
     }
 
@@ -204,7 +228,9 @@ impl<'a> Course<'a> {
         self.tally.sessions_planned += self.schedule.planned();
         self.tally.connections_ended = self.tally.connections_started - self.connections_open;
         edges.end();
-        self.measured = Some(Measured { counters: queue.counters(), passes: self.passes });
+        let never_waits = self.plan.rate != Rate::Max && self.plan.idle == Idle::Spin;
+        let busy = self.gaps.busy(never_waits);
+        self.measured = Some(Measured { counters: queue.counters(), passes: self.passes, busy });
     }
 
     /// Keeps the figures that are not of one request; `full` says that no arrival finds room.
@@ -266,7 +292,7 @@ impl<'a> Course<'a> {
     /// A session starts, due in this phase; its number.
     #[inline]
     pub(super) fn start_session(&mut self, phase: Phase) -> u64 {
-        self.work += 1;
+        self.work.started += 1;
         self.sessions_open += 1;
         self.tally.concurrence_max = self.tally.concurrence_max.max(self.sessions_open);
         if phase == Phase::Measure {
@@ -390,7 +416,11 @@ impl<'a> Course<'a> {
     /// What the shard leaves behind.
     pub(super) fn finish<L>(self, queue: &mut impl Queue, log: L) -> ShardYield<L> {
         let overflows = queue.counters().overflows;
-        let measured = self.measured.unwrap_or(Measured { counters: self.before, passes: 0 });
+        let measured = self.measured.unwrap_or(Measured {
+            counters: self.before,
+            passes: 0,
+            busy: Busy::default(),
+        });
         ShardYield {
             counters: QueueCounters {
                 enters: measured.counters.enters - self.before.enters,
@@ -404,7 +434,8 @@ impl<'a> Course<'a> {
             log,
             stale_completions: self.stale,
             buffers_exhausted: self.buffers_exhausted,
-            stalls: self.gaps.stalls(),
+            busy: measured.busy,
+            holes: self.gaps.into_holes(),
             ended_at: self.ended_at,
             last_done_at: self.last_done_at,
         }

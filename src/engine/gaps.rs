@@ -1,22 +1,18 @@
-//! Times in which a shard was not there: descheduled, stopped, or its CPU taken by the host.
+//! Holes: times in which a shard was not there, descheduled, stopped, or its CPU taken by the
+//! host.
 //!
-//! A pass of the loop that lasts longer than its wait and its work explain is a *stall*. What came
-//! due meanwhile would have been sent had we been there: where connections were idle when the
-//! stall began, its lateness is ours (`lag`), not the target's (`wait`).
+//! A pass of the loop that lasts longer than its wait and its work explain has a hole in it. What
+//! came due meanwhile would have been sent had we been there: where connections were idle when it
+//! began, its lateness is ours (`lag`), not the target's (`wait`).
 
 use std::collections::VecDeque;
 
+use super::costs::{Costs, Work};
+use crate::evidence::{Busy, HOLE_MIN, Hole, Holes, Phase};
 use crate::unit::{Instant, Nanos};
 
-/// What a session started or a completion handled may cost, with a wide margin: a fresh
-/// connection takes the kernel some 40 us.
-const WORK_COST: Nanos = Nanos::from_micros(100);
-
-/// A pass that is late by less is not worth a word here.
-const STALL_MIN: Nanos = Nanos::from_millis(1);
-
-/// Stalls whose arrivals may still wait, at most; older ones are forgotten.
-const KEPT_MAX: usize = 64;
+/// Holes whose arrivals may still wait, at most; older ones are forgotten.
+const KEPT_MAX: usize = 256;
 
 /// A pass of the loop.
 #[derive(Debug, Clone, Copy)]
@@ -25,64 +21,68 @@ pub(super) struct Pass {
     pub(super) to: Instant,
     /// How long it was allowed to wait.
     pub(super) waited: Nanos,
-    /// Sessions started and completions handled in it.
-    pub(super) work: u32,
+    pub(super) work: Work,
+    /// A connection was idle when it began.
+    pub(super) began_idle: bool,
 }
 
-impl Pass {
-    /// Its length beyond what its wait and its work explain.
-    fn stalled(&self) -> Nanos {
-        let explained = self.waited.0 + WORK_COST.0 * u64::from(self.work);
-        Nanos(self.to.since(self.from).0.saturating_sub(explained))
-    }
-}
-
-/// What stalls came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stalls {
-    /// How many.
-    pub count: u64,
-    /// All of them together.
-    pub total: Nanos,
-    /// The longest.
-    pub longest: Nanos,
-}
-
-/// The stalls of a shard.
+/// The holes of a shard, and what filled the rest of its time.
 #[derive(Debug)]
 pub(super) struct Gaps {
-    stalls: Stalls,
+    costs: Costs,
+    holes: Holes,
+    busy: Busy,
+    /// Length of the busy passes that could not wait.
+    worked: Nanos,
     /// Those that began with idle connections, the oldest first.
     kept: VecDeque<(Instant, Instant)>,
 }
 
 impl Gaps {
     pub(super) fn new() -> Self {
-        Self { stalls: Stalls::default(), kept: VecDeque::with_capacity(KEPT_MAX) }
+        Self {
+            costs: Costs::new(),
+            holes: Holes::prepared(),
+            busy: Busy::default(),
+            worked: Nanos::ZERO,
+            kept: VecDeque::with_capacity(KEPT_MAX),
+        }
     }
 
-    /// Looks at the pass that has just ended.
+    /// Looks at the pass that has just ended: how much of it is a hole.
     #[inline]
-    pub(super) fn note(&mut self, pass: Pass, counts: bool, began_idle: bool) {
-        let stalled = pass.stalled();
-        if stalled >= STALL_MIN {
-            self.keep(pass, stalled, counts, began_idle);
+    pub(super) fn note(&mut self, pass: &Pass) -> Option<Nanos> {
+        let took = pass.to.since(pass.from).0;
+        if pass.work.pieces() == 0 {
+            let lost = Nanos(took.saturating_sub(pass.waited.0));
+            return (lost >= HOLE_MIN).then_some(lost);
         }
+        let usual = self.costs.usual(pass.work);
+        let lost = Nanos(took.saturating_sub(pass.waited.0 + usual));
+        // Twice what is usual is work, too: a batch is not as quick as another.
+        let is_hole = lost.0 >= HOLE_MIN.0 + usual;
+        count(&mut self.busy, pass.work);
+        if pass.waited == Nanos::ZERO {
+            self.costs.learn(pass.work, took, usual);
+            self.worked += Nanos(if is_hole { usual } else { took });
+        }
+        is_hole.then_some(lost)
     }
 
+    /// Keeps a pass of which [`Gaps::note`] said that so much was lost.
     #[cold]
-    fn keep(&mut self, pass: Pass, stalled: Nanos, counts: bool, began_idle: bool) {
-        if counts {
-            self.stalls.count += 1;
-            self.stalls.total += stalled;
-            self.stalls.longest = self.stalls.longest.max(stalled);
+    pub(super) fn keep(&mut self, pass: &Pass, lost: Nanos, phase: Phase) -> Hole {
+        let hole = Hole { from: pass.from, to: pass.to, lost, phase };
+        if phase == Phase::Measure {
+            self.holes.count(&hole);
         }
-        if began_idle {
+        if pass.began_idle {
             if self.kept.len() == KEPT_MAX {
                 self.kept.pop_front();
             }
             self.kept.push_back((pass.from, pass.to));
         }
+        hole
     }
 
     /// Whether an arrival came due while we were not there, though a connection was idle.
@@ -98,42 +98,102 @@ impl Gaps {
         false
     }
 
-    pub(super) fn stalls(&self) -> Stalls {
-        self.stalls
+    /// The measure phase begins.
+    pub(super) fn begin(&mut self) {
+        (self.busy, self.worked) = (Busy::default(), Nanos::ZERO);
     }
+
+    /// What was done since [`Gaps::begin`]; with its time where the shard never waits.
+    pub(super) fn busy(&self, never_waits: bool) -> Busy {
+        Busy { time: never_waits.then_some(self.worked), ..self.busy }
+    }
+
+    /// The holes that ended in the measure phase.
+    pub(super) fn into_holes(self) -> Holes {
+        self.holes
+    }
+}
+
+#[inline]
+fn count(busy: &mut Busy, work: Work) {
+    busy.passes += 1;
+    busy.started += u64::from(work.started);
+    busy.started_max = busy.started_max.max(work.started);
+    busy.handled += u64::from(work.handled);
+    busy.handled_max = busy.handled_max.max(work.handled);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pass(from_ms: u64, to_ms: u64, waited_ms: u64, work: u32) -> Pass {
-        let at = |ms| Instant(ms * 1_000_000);
-        Pass { from: at(from_ms), to: at(to_ms), waited: Nanos::from_millis(waited_ms), work }
+    fn pass(from_us: u64, to_us: u64, waited_us: u64, pushed: u32) -> Pass {
+        let at = |us| Instant(us * 1_000);
+        Pass {
+            from: at(from_us),
+            to: at(to_us),
+            waited: Nanos::from_micros(waited_us),
+            work: Work { started: pushed, pushed, ..Work::default() },
+            began_idle: true,
+        }
+    }
+
+    fn note(gaps: &mut Gaps, pass: &Pass) -> Option<Nanos> {
+        let lost = gaps.note(pass)?;
+        gaps.keep(pass, lost, Phase::Measure);
+        Some(lost)
     }
 
     #[test]
-    fn a_pass_is_a_stall_only_beyond_its_wait_and_its_work() {
+    fn a_pass_has_a_hole_only_beyond_its_wait_and_its_work() {
         let mut gaps = Gaps::new();
-        gaps.note(pass(0, 10, 10, 0), true, true);
-        gaps.note(pass(10, 16, 0, 64), true, true);
-        assert_eq!(gaps.stalls(), Stalls::default());
-        gaps.note(pass(16, 216, 0, 0), true, true);
-        gaps.note(pass(300, 400, 50, 0), true, false);
-        let expect =
-            Stalls { count: 2, total: Nanos::from_millis(250), longest: Nanos::from_millis(200) };
-        assert_eq!(gaps.stalls(), expect);
+        let us = Nanos::from_micros;
+        assert_eq!(note(&mut gaps, &pass(0, 19, 0, 0)), None);
+        assert_eq!(note(&mut gaps, &pass(0, 20, 0, 0)), Some(us(20)));
+        assert_eq!(note(&mut gaps, &pass(0, 10_019, 10_000, 0)), None);
+        assert_eq!(note(&mut gaps, &pass(0, 6_000, 0, 64)), None);
+        assert_eq!(note(&mut gaps, &pass(300, 400, 50, 0)), Some(us(50)));
+        assert_eq!(note(&mut gaps, &pass(0, 200_000, 0, 0)), Some(us(200_000)));
+        let holes = gaps.into_holes();
+        assert_eq!((holes.count, holes.total, holes.longest), (3, us(200_070), us(200_000)));
+        assert_eq!(holes.spectrum[..3], [1, 1, 0]);
     }
 
     #[test]
-    fn what_came_due_in_a_stall_that_began_idle_is_ours() {
+    fn work_that_was_learned_hides_no_short_hole() {
         let mut gaps = Gaps::new();
-        gaps.note(pass(100, 200, 0, 0), true, true);
-        gaps.note(pass(300, 400, 0, 0), true, false);
-        gaps.note(pass(500, 600, 0, 0), false, true);
-        let hidden = |gaps: &mut Gaps, ms: u64| gaps.hide(Instant(ms * 1_000_000));
+        (0..200).for_each(|_| assert_eq!(note(&mut gaps, &pass(0, 8, 0, 2)), None));
+        assert_eq!(note(&mut gaps, &pass(0, 16, 0, 2)), None, "twice as slow is still work");
+        let lost = note(&mut gaps, &pass(0, 60, 0, 2)).unwrap();
+        assert!((50_000..54_000).contains(&lost.0), "{lost:?}");
+    }
+
+    #[test]
+    fn a_shard_is_busy_where_there_was_something_to_do() {
+        let mut gaps = Gaps::new();
+        (0..200).for_each(|_| assert_eq!(note(&mut gaps, &pass(0, 10, 0, 2)), None));
+        gaps.begin();
+        for pass in [pass(0, 8, 0, 1), pass(8, 9, 0, 0), pass(9, 19, 0, 3), pass(0, 99, 90, 2)] {
+            assert_eq!(note(&mut gaps, &pass), None);
+        }
+        let busy = gaps.busy(true);
+        assert_eq!((busy.time, busy.passes), (Some(Nanos::from_micros(18)), 3));
+        assert_eq!(gaps.busy(false).time, None);
+        assert_eq!((busy.started, busy.started_max), (6, 3));
+        let lost = note(&mut gaps, &pass(0, 900, 0, 2)).unwrap();
+        let worked = gaps.busy(true).time.unwrap();
+        assert_eq!(worked + lost, Nanos::from_micros(918), "a hole is not work");
+    }
+
+    #[test]
+    fn what_came_due_in_a_hole_that_began_idle_is_ours() {
+        let mut gaps = Gaps::new();
+        note(&mut gaps, &pass(100, 200, 0, 0));
+        note(&mut gaps, &Pass { began_idle: false, ..pass(300, 400, 0, 0) });
+        note(&mut gaps, &pass(500, 600, 0, 0));
+        let hidden = |gaps: &mut Gaps, us: u64| gaps.hide(Instant(us * 1_000));
         let asked = [50, 100, 101, 200, 201, 350, 501, 601];
-        let found: Vec<bool> = asked.iter().map(|&ms| hidden(&mut gaps, ms)).collect();
+        let found: Vec<bool> = asked.iter().map(|&us| hidden(&mut gaps, us)).collect();
         assert_eq!(found, [false, false, true, true, false, false, true, false]);
     }
 }

@@ -6,6 +6,7 @@ mod circuits;
 mod conn;
 mod connect;
 mod control;
+mod costs;
 mod course;
 mod gaps;
 mod list;
@@ -18,7 +19,6 @@ mod shard;
 
 pub use circuits::CircuitShard;
 pub use control::{Control, Live, Stop};
-pub use gaps::Stalls;
 pub use ports::{Endpoint, LeftOver, PortPool};
 pub use run::{Ended, Run, RunError, Standing};
 pub use seams::{Edges, Parts, ShardError, ShardYield};

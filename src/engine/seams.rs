@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use super::gaps::Stalls;
 use super::ports::PortPool;
-use crate::evidence::{Tally, UpdatesSeen};
+use crate::evidence::{Busy, Holes, Tally, UpdatesSeen};
 use crate::outcome::{Ages, Series};
 use crate::ring::{QueueCounters, QueueError};
 use crate::unit::Instant;
@@ -43,8 +42,10 @@ pub struct ShardYield<L> {
     pub stale_completions: u64,
     /// Times that the receive buffers ran out.
     pub buffers_exhausted: u64,
-    /// Times in the measure phase in which the shard was held up by something else.
-    pub stalls: Stalls,
+    /// Times in the measure phase in which the shard was not there.
+    pub holes: Holes,
+    /// Passes of the measure phase in which there was something to do.
+    pub busy: Busy,
     /// When the measure phase ended for this shard.
     pub ended_at: Instant,
     /// When its last request ended.

@@ -137,11 +137,10 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// Sends the session's next request; for the first of a fresh one connects before.
     #[inline]
     fn send(&mut self, slot: u32, now: Instant) {
-        let conn = &mut self.conns[slot as usize];
-        let token = conn.token(slot);
-        if !conn.connected {
-            self.queue.push(Op::Connect, token);
+        if !self.conns[slot as usize].connected {
+            self.push(Op::Connect, slot);
         }
+        let conn = &mut self.conns[slot as usize];
         let scratch = self.queue.scratch(slot);
         let outgoing = self.protocol.request(&mut conn.speech, scratch);
         let (op, bytes) = match outgoing {
@@ -153,7 +152,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             Outgoing::Written(bytes) => (Op::SendScratch(bytes), bytes as u64),
         };
         conn.sending = matches!(op, Op::SendLarge(_));
-        self.queue.push(op, token);
+        self.push(op, slot);
+        let conn = &mut self.conns[slot as usize];
         let measured = conn.phase == Phase::Measure;
         if measured {
             self.course.tally.requests_sent += 1;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::conn::{Conn, State};
 use super::connect::{OPENING_MAX, RETRY_AFTER};
 use super::control::{Control, Live, Stop};
-use super::course::Course;
+use super::course::{Course, WAKE_EARLY};
 use super::list::{Links, List};
 use super::ports::PortPool;
 use super::seams::{Edges, Parts, ShardError, ShardYield};
@@ -16,7 +16,7 @@ use crate::log::Append;
 use crate::outcome::Series;
 use crate::plan::{Idle, OnCap, Plan};
 use crate::protocol::Protocol;
-use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, Wait};
+use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Op, Queue, Wait};
 use crate::unit::{Instant, Nanos, Rate};
 
 /// Completions handled per look at the clock.
@@ -26,9 +26,6 @@ pub(super) const BATCH: usize = 64;
 /// take: a kept one costs the kernel some 3 us, a fresh one some 30.
 const STARTS_KEPT: u32 = 8;
 const STARTS_FRESH: u32 = 2;
-
-/// A sleeping shard wakes this long before an arrival is due and spins the rest.
-const WAKE_EARLY: Nanos = Nanos::from_micros(80);
 
 /// The longest that a shard waits before it looks at the stop flag again.
 const WAIT_MAX: Nanos = Nanos::from_millis(10);
@@ -120,7 +117,8 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     pub fn connect(&mut self) -> Result<Option<Instant>, ShardError> {
         loop {
             let now = self.clock.now();
-            self.reap(now);
+            let count = self.queue.reap(&mut self.batch);
+            self.handle(count, now);
             self.expire(now);
             self.open_more(now);
             let tried = self.has_tried_all();
@@ -163,8 +161,9 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     #[inline]
     fn pass(&mut self, edges: &mut impl Edges) -> Result<(), ShardError> {
         let now = self.clock.now();
-        self.course.enter(now, !self.idle.is_empty());
-        self.reap(now);
+        let count = self.queue.reap(&mut self.batch);
+        self.course.look_back(&mut self.log, count as u32, now, !self.idle.is_empty());
+        self.handle(count, now);
         self.expire(now);
         self.course.turn(now, &mut self.queue, edges);
         self.start_due(now);
@@ -175,13 +174,11 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         Ok(())
     }
 
-    /// Takes what the queue completed.
+    /// Handles the first `count` completions of the batch.
     #[inline]
-    fn reap(&mut self, now: Instant) {
+    fn handle(&mut self, count: usize, now: Instant) {
         // Lent out while its completions are handled; to make one anew would clear it each pass.
-        let mut batch = std::mem::take(&mut self.batch);
-        let count = self.queue.reap(&mut batch);
-        self.course.work += count as u32;
+        let batch = std::mem::take(&mut self.batch);
         for completion in &batch[..count] {
             self.on_completion(completion, now);
             self.queue.release(completion);
@@ -288,6 +285,13 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         let slots = self.conns.len() as u32;
         let in_vain = self.idle.is_empty() && self.retrying.len() >= OPENING_MAX.min(slots);
         in_vain || self.settled == slots
+    }
+
+    /// Pushes an operation on a connection.
+    #[inline]
+    pub(super) fn push(&mut self, op: Op, slot: u32) {
+        self.course.work.pushed += 1;
+        self.queue.push(op, self.conns[slot as usize].token(slot));
     }
 
     /// Whether a session's worth of operations can be pushed.

@@ -1,7 +1,7 @@
 //! What the machine was and what the run cost: the part of the evidence that is not requests.
 //! A fact that could not be had is `None`, never 0.
 
-use super::{Tally, UpdatesSeen};
+use super::{Holes, Tally, UpdatesSeen};
 use crate::record;
 use crate::unit::Nanos;
 
@@ -46,6 +46,29 @@ record! {
         pub error_bound_ppm: f64,
         /// Difference between the rate used and the rate over the whole run, in ppm.
         pub drift_ppm: Option<f64>,
+        /// Bound of the latter's own error, in ppm: a drift below it is none.
+        pub drift_bound_ppm: Option<f64>,
+    }
+}
+
+record! {
+    /// The passes of a shard's loop in which it had something to do: operations to push, or
+    /// completions to take.
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+    pub struct Busy {
+        /// How many.
+        pub passes: u64,
+        /// Their length without the holes in them. `None` where the shard may wait in the kernel
+        /// (a closed loop, `--idle sleep`): how much of such a pass was work is not known.
+        pub time: Option<Nanos>,
+        /// Sessions started in them.
+        pub started: u64,
+        /// The most in one.
+        pub started_max: u32,
+        /// Completions handled in them.
+        pub handled: u64,
+        /// The most in one.
+        pub handled_max: u32,
     }
 }
 
@@ -81,17 +104,19 @@ record! {
         pub minor_faults: Option<u64>,
         /// Page faults with IO.
         pub major_faults: Option<u64>,
-        /// Times in which something else held the shard up for more than a millisecond.
-        pub stalls: Option<u64>,
-        /// All of these together, in ns.
-        pub stalled_ns: Option<u64>,
-        /// The longest, in ns.
-        pub stall_max_ns: Option<u64>,
+        /// Time in ns in which the thread was ready to run and did not.
+        pub run_delay_ns: Option<u64>,
+        /// What became of its CPU meanwhile.
+        pub on_cpu: CpuSeen,
+        /// Times in which it was not there.
+        pub holes: Option<Holes>,
+        /// Passes in which there was something to do.
+        pub busy: Option<Busy>,
         /// From the start of the measure phase to the last end of a request of it that was ok.
         pub span: Nanos,
         /// What it counted.
         pub tally: Tally,
-        /// What it counted of subscriptions; `None` where it had none.
+        /// What it saw of updates; `None` where it had no subscriptions.
         pub updates: Option<UpdatesSeen>,
     }
 }
@@ -128,6 +153,57 @@ record! {
 }
 
 record! {
+    /// What became of a CPU over the measure phase, give or take 20 ms; times in the kernel's
+    /// ticks of some ms.
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+    pub struct CpuSeen {
+        /// Time in interrupts, in ns; 0 on kernels that charge it to whom they interrupt.
+        pub irq_ns: Option<u64>,
+        /// Time in soft interrupts, those of the network among them, in ns.
+        pub softirq_ns: Option<u64>,
+        /// Time that the hypervisor gave to others, in ns.
+        pub steal_ns: Option<u64>,
+        /// Times that it went into an idle state that takes 20 us or more to leave.
+        pub deep_sleeps: Option<u64>,
+        /// Times that heat slowed it down.
+        pub thermal_throttles: Option<u64>,
+        /// The lower of its frequencies at the two edges, in kHz.
+        pub frequency_min_khz: Option<u64>,
+        /// The higher one.
+        pub frequency_max_khz: Option<u64>,
+    }
+}
+
+record! {
+    /// What the machine counted over the measure phase, give or take 20 ms: for all its
+    /// processes, in our network namespace.
+    #[derive(Debug, Clone, Default, PartialEq, Eq)]
+    pub struct Machine {
+        /// Time in ns in which some task of it waited for a CPU (PSI).
+        pub cpu_pressure_ns: Option<u64>,
+        /// Periods in which the CPU limit of our control groups stopped us.
+        pub throttled_periods: Option<u64>,
+        /// How long it did so, in ns.
+        pub throttled_ns: Option<u64>,
+        /// The kernel's clock source at the end.
+        pub clocksource: Option<String>,
+        /// Counters of TCP, by the kernel's names; those that it lacks are not there.
+        pub network: Vec<NetCount>,
+    }
+}
+
+record! {
+    /// A counter of the network.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct NetCount {
+        /// As the kernel calls it.
+        pub name: String,
+        /// By how much it grew.
+        pub count: u64,
+    }
+}
+
+record! {
     /// Figures of what the user asked to watch, over the measure phase.
     #[derive(Debug, Clone, Default, PartialEq)]
     pub struct Watched {
@@ -160,6 +236,8 @@ record! {
         pub calibration: Option<Calibration>,
         /// What was watched.
         pub watch: Watched,
+        /// The machine; `None` where the run was too short to look at it twice.
+        pub machine: Option<Machine>,
         /// The shards, in their order.
         pub shards: Vec<ShardEvidence>,
         /// Notices of the run, each with its remedy.

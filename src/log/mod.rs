@@ -6,9 +6,12 @@
 //! whatever is there: a run at work, one that was killed, one that ended.
 
 mod append;
+mod chunk;
 mod error;
 mod header;
+mod hole;
 mod keeper;
+mod part;
 mod place;
 mod reader;
 mod record;
@@ -17,8 +20,10 @@ mod tests;
 mod writer;
 
 pub use append::Append;
+pub use chunk::Chunk;
 pub use error::{LogError, Refusal};
 pub use header::State;
 pub use keeper::{Keeper, create, disk_needed};
-pub use reader::{Chunk, Reader};
+pub use part::Part;
+pub use reader::Reader;
 pub use writer::Writer;

@@ -8,15 +8,22 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::chunk::Chunk;
 use super::error::{LogError, Refusal};
 use super::header::{
     CHUNK_MAGIC, ChunkWord, ENDED, HEADER_BYTES, Header, MAKING, RECORD_BYTES, Span, State, WORDS,
     Word, words_of,
 };
-use super::record::{KIND, Record, decode, is_saturated};
-use crate::evidence::{Environment, Request};
+use super::record::{Record, is_published};
+use crate::evidence::Environment;
 use crate::plan::Plan;
 use crate::unit::{Field, Instant, TextError};
+
+/// What the header of a chunk says.
+pub(super) struct ChunkHead {
+    pub(super) shard: u32,
+    pub(super) sequence: u64,
+}
 
 /// An open log.
 #[derive(Debug)]
@@ -181,18 +188,29 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, or is damaged there.
     pub fn chunk(&self, number: u64) -> Result<Option<Chunk>, LogError> {
-        let Some(Span { at, bytes }) = self.chunk_span(number)? else { return Ok(None) };
+        let Some((head, Span { at, bytes })) = self.chunk_head(number)? else { return Ok(None) };
         let mut buffer = vec![0; bytes as usize];
-        let mut count = self.read(&mut buffer, at)?;
+        let count = self.read_published(&mut buffer, at)?.len() * RECORD_BYTES;
+        buffer.truncate(count);
+        Ok(Some(Chunk::new(head.shard, head.sequence, self.epoch(), buffer)))
+    }
+
+    /// Reads records that are published by now, from `at` on, at most a buffer full. Fewer end
+    /// a chunk.
+    pub(super) fn read_published<'b>(
+        &self,
+        buffer: &'b mut [u8],
+        at: u64,
+    ) -> Result<&'b [[u8; RECORD_BYTES]], LogError> {
+        let mut count = self.read(buffer, at)?;
         if self.state != State::Ended {
             // A copy has no order: it may hold the end of a record and not yet its beginning.
             // What the first copy shows as published, the second holds whole.
-            count = published(&buffer[..count]);
-            count = self.read(&mut buffer[..count], at)?;
+            let seen = published(&buffer[..count]) * RECORD_BYTES;
+            count = self.read(&mut buffer[..seen], at)?;
         }
         let count = published(&buffer[..count]);
-        buffer.truncate(count);
-        self.understand(number, buffer)
+        Ok(&buffer.as_chunks().0[..count])
     }
 
     /// Where a chunk lies, as far as the file holds it and its header is in it.
@@ -215,11 +233,16 @@ impl Reader {
         self.source.read(buffer, at).map_err(LogError::unreadable(&self.path))
     }
 
-    /// The chunk that `buffer` holds, from its header to its last published record.
-    fn understand(&self, number: u64, buffer: Vec<u8>) -> Result<Option<Chunk>, LogError> {
+    /// What the header of chunk `number` says, and where its records may lie; `None` behind the
+    /// last.
+    pub(super) fn chunk_head(&self, number: u64) -> Result<Option<(ChunkHead, Span)>, LogError> {
         let damaged = || LogError::Refused(self.path.clone(), Refusal::Chunk(number));
-        let Some(head) = buffer.first_chunk::<RECORD_BYTES>() else { return Ok(None) };
-        let words: Record = words_of(head);
+        let Some(Span { at, bytes }) = self.chunk_span(number)? else { return Ok(None) };
+        let mut head = [0; RECORD_BYTES];
+        if self.read(&mut head, at)? < RECORD_BYTES {
+            return Ok(None);
+        }
+        let words: Record = words_of(&head);
         let magic = words[ChunkWord::Magic as usize];
         if magic == 0 && self.state != State::Ended {
             // Its keeper had given it room and not yet a name; nothing follows.
@@ -229,8 +252,9 @@ impl Reader {
         if magic != u64::from_ne_bytes(CHUNK_MAGIC) || shard >= self.shards() {
             return if self.is_behind_last(number)? { Ok(None) } else { Err(damaged()) };
         }
-        let sequence = words[ChunkWord::Sequence as usize];
-        Ok(Some(Chunk::new(shard, sequence, self.epoch(), buffer)))
+        let head = ChunkHead { shard, sequence: words[ChunkWord::Sequence as usize] };
+        let own = RECORD_BYTES as u64;
+        Ok(Some((head, Span { at: at + own, bytes: bytes - own })))
     }
 
     /// Whether the run ended since the log was opened, or was killed as it ended, and the place
@@ -244,11 +268,10 @@ impl Reader {
     }
 }
 
-/// Bytes of a chunk from its header to its last published record.
+/// Records from the first on that are published.
 fn published(bytes: &[u8]) -> usize {
     let (slots, _) = bytes.as_chunks::<RECORD_BYTES>();
-    let records = slots.iter().skip(1).take_while(|slot| KIND.get(&words_of(*slot)) != 0);
-    slots.len().min(1 + records.count()) * RECORD_BYTES
+    slots.iter().take_while(|slot| is_published(slot)).count()
 }
 
 fn read_header(source: &Source, path: &Path) -> Result<Header, LogError> {
@@ -288,63 +311,4 @@ fn read_text(
         return Err(refused(Refusal::TextLength(name, bytes)));
     }
     String::from_utf8(text).map_err(|_| refused(Refusal::NotText(name)))
-}
-
-/// Records that one shard wrote one after another.
-#[derive(Debug)]
-pub struct Chunk {
-    shard: u32,
-    sequence: u64,
-    epoch: Instant,
-    bytes: Vec<u8>,
-    unknown: u64,
-    saturated: u64,
-}
-
-impl Chunk {
-    fn new(shard: u32, sequence: u64, epoch: Instant, bytes: Vec<u8>) -> Self {
-        let mut chunk = Self { shard, sequence, epoch, bytes, unknown: 0, saturated: 0 };
-        let (mut unknown, mut saturated) = (0, 0);
-        for record in chunk.records() {
-            match decode(&record, epoch) {
-                Some(_) => saturated += u64::from(is_saturated(&record)),
-                None => unknown += 1,
-            }
-        }
-        (chunk.unknown, chunk.saturated) = (unknown, saturated);
-        chunk
-    }
-
-    /// The shard that wrote it; below [`Reader::shards`].
-    pub fn shard(&self) -> u32 {
-        self.shard
-    }
-
-    /// How many chunks of its shard come before it.
-    pub fn sequence(&self) -> u64 {
-        self.sequence
-    }
-
-    /// Its requests in the order in which they were written. Stamps are on the run's clock.
-    ///
-    /// Values are those of the file: `source`, say, need not be one of the plan's.
-    pub fn requests(&self) -> impl Iterator<Item = Request> {
-        self.records().filter_map(|record| decode(&record, self.epoch))
-    }
-
-    /// Records that are not requests, or hold words that this version does not know; passed
-    /// over by [`Chunk::requests`].
-    pub fn unknown(&self) -> u64 {
-        self.unknown
-    }
-
-    /// Requests of which a value was too large for its field: it holds the largest possible.
-    pub fn saturated(&self) -> u64 {
-        self.saturated
-    }
-
-    fn records(&self) -> impl Iterator<Item = Record> {
-        let (slots, _) = self.bytes.as_chunks::<RECORD_BYTES>();
-        slots.iter().skip(1).map(|slot| words_of(slot))
-    }
 }

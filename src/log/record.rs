@@ -1,6 +1,8 @@
 //! A request as a record: eight words, the last of which says that the others are there.
 
-use crate::evidence::{Outcome, Phase, Request, Step};
+use super::header::{RECORD_BYTES, words_of};
+use super::hole;
+use crate::evidence::{Entry, Outcome, Phase, Request, Step};
 use crate::sys::map::RECORD_WORDS;
 use crate::unit::{Instant, Nanos};
 
@@ -10,22 +12,24 @@ pub(super) type Record = [u64; RECORD_WORDS];
 /// What a record holds. 0: none was published here.
 pub(super) const KIND_REQUEST: u64 = 1;
 
+pub(super) const KIND_HOLE: u64 = 2;
+
 /// A field of a record: `bits` of `word` from `shift` up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field {
-    word: usize,
-    shift: u32,
-    bits: u32,
+    pub(super) word: usize,
+    pub(super) shift: u32,
+    pub(super) bits: u32,
 }
 
 impl Field {
-    const fn new(word: usize, shift: u32, bits: u32) -> Self {
+    pub(super) const fn new(word: usize, shift: u32, bits: u32) -> Self {
         Self { word, shift, bits }
     }
 
     /// The largest value.
     #[inline]
-    const fn max(self) -> u64 {
+    pub(super) const fn max(self) -> u64 {
         u64::MAX >> (64 - self.bits)
     }
 
@@ -51,7 +55,7 @@ const SESSION: Field = Field::new(6, 0, 40);
 const ERRNO: Field = Field::new(6, 40, 12);
 const STEP: Field = Field::new(6, 52, 4);
 const OUTCOME: Field = Field::new(6, 56, 4);
-const PHASE: Field = Field::new(6, 60, 2);
+pub(super) const PHASE: Field = Field::new(6, 60, 2);
 const LAST: Field = Field::new(6, 62, 1);
 const SATURATED: Field = Field::new(6, 63, 1);
 const RECEIVED: Field = Field::new(7, 0, 40);
@@ -150,6 +154,21 @@ pub(super) fn decode(record: &Record, epoch: Instant) -> Option<Request> {
         bytes_sent: SENT_LOW.get(record) | SENT_HIGH.get(record) << SENT_LOW.bits,
         bytes_received: RECEIVED.get(record),
     })
+}
+
+/// What a record holds; `None` where it is of another kind, or has words that we do not know.
+#[inline]
+pub(super) fn entry(record: &Record, epoch: Instant) -> Option<Entry> {
+    match decode(record, epoch) {
+        Some(request) => Some(Entry::Request(request)),
+        None => hole::decode(record, epoch).map(Entry::Hole),
+    }
+}
+
+/// Whether the record that these bytes are to hold is there.
+#[inline]
+pub(super) fn is_published(slot: &[u8; RECORD_BYTES]) -> bool {
+    KIND.get(&words_of(slot)) != 0
 }
 
 /// Whether a field of the request was too small for its value.
@@ -317,17 +336,22 @@ pub(super) mod tests {
         ("saturated", SATURATED, "1: a field held too little and has its largest value"),
         ("bytes received", RECEIVED, "of the answer, head included"),
         ("status", STATUS, "HTTP status, 0: none"),
-        ("kind", KIND, "1: a request; 0: no record yet; others: pass over"),
+        ("kind", KIND, "1: a request, 2: a hole; 0: no record yet; others: pass over"),
     ];
 
     /// The table of a record's fields, for the drawing of the format.
     pub(in crate::log) fn table() -> String {
-        let rows = FIELDS.map(|(name, field, meaning)| {
+        table_of(&FIELDS)
+    }
+
+    pub(in crate::log) fn table_of(fields: &[(&str, Field, &str)]) -> String {
+        let rows = fields.iter().map(|(name, field, meaning)| {
             let (low, high) = (field.shift, field.shift + field.bits - 1);
             let bits = if low == high { low.to_string() } else { format!("{low}-{high}") };
             format!("| {} | {bits} | {name} | {meaning} |\n", field.word)
         });
-        format!("| word | bits | field | meaning |\n|---|---|---|---|\n{}", rows.concat())
+        let rows: String = rows.collect();
+        format!("| word | bits | field | meaning |\n|---|---|---|---|\n{rows}")
     }
 
     #[test]

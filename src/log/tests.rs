@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::header::{self, HEADER_BYTES, RECORD_BYTES, Word};
 use super::keeper::{Shape, create_shaped};
 use super::*;
-use crate::evidence::{Environment, Outcome, Phase, Request, Step};
+use crate::evidence::{Entry, Environment, Hole, Outcome, Phase, Request, Step};
 use crate::plan::{LogMode, Pattern, Plan, sample};
 use crate::unit::{ByteSize, Field, Instant, Nanos, Rate};
 
@@ -134,6 +134,25 @@ fn a_run_that_ended_reads_back_whole() {
 }
 
 #[test]
+fn parts_hold_every_entry_in_its_order() {
+    let reader = Reader::from_bytes(ended("parts")).unwrap();
+    for (count, expect) in [(0, 2), (1, 2), (2, 2), (3, 3), (9, 3)] {
+        let parts = reader.parts(count).unwrap();
+        assert_eq!(parts.len(), expect, "asked for {count}");
+        for shard in 0..2 {
+            let mut entries = Vec::new();
+            for (i, part) in parts.iter().filter(|part| part.shard() == shard).enumerate() {
+                assert_eq!(part.is_first(), i == 0);
+                assert_eq!(part.each(|entry| entries.push(*entry)).unwrap(), 0);
+                assert_eq!(part.holes().unwrap(), []);
+            }
+            let requests = requests_of(&reader, shard).into_iter().map(Entry::Request);
+            assert_eq!(entries, requests.collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
 fn a_run_that_was_killed_reads_to_its_last_record() {
     let scratch = Scratch::new("killed");
     let (keeper, writers) = written(&scratch, SMALL);
@@ -191,7 +210,7 @@ fn read_all(bytes: Vec<u8>) -> Result<usize, LogError> {
     for chunk in reader.chunks() {
         let chunk = chunk?;
         assert!(chunk.shard() < reader.shards());
-        count += chunk.requests().count() + chunk.unknown() as usize;
+        count += chunk.entries().count() + chunk.unknown() as usize;
     }
     Ok(count)
 }
@@ -371,6 +390,32 @@ fn one_session_in_n_is_kept_whole() {
 }
 
 #[test]
+fn a_log_of_some_sessions_holds_every_hole_in_its_place() {
+    let scratch = Scratch::new("holes");
+    let plan = Plan { log: LogMode::OneIn(2), ..plan(1) };
+    let (mut keeper, mut writers) = create(&scratch.file(), &plan, &environment()).unwrap();
+    keeper.start(EPOCH, WALL_NS);
+    let hole = |i: u64| {
+        let from = EPOCH + Nanos(i * 1_000_000);
+        Hole { from, to: from + Nanos(90_000), lost: Nanos(80_000 + i), phase: Phase::Measure }
+    };
+    let (writer, mut expect) = (&mut writers[0], Vec::new());
+    writer.start(EPOCH);
+    for i in 0..40 {
+        writer.append(&request(i));
+        writer.hole(&hole(i));
+        expect.extend(i.is_multiple_of(2).then(|| Entry::Request(request(i))));
+        expect.push(Entry::Hole(hole(i)));
+    }
+    assert_eq!((writer.written(), writer.lost()), (20, 0), "holes are no requests");
+    drop(writers);
+    keeper.finish("").unwrap();
+    let chunk = Reader::open(&scratch.file()).unwrap().chunk(0).unwrap().unwrap();
+    assert_eq!(chunk.entries().collect::<Vec<_>>(), expect);
+    assert_eq!((chunk.unknown(), chunk.requests().count()), (0, 20));
+}
+
+#[test]
 fn a_log_of_nothing_has_a_plan_and_a_trailer() {
     let scratch = Scratch::new("nothing");
     let plan = Plan { log: LogMode::Nothing, ..plan(1) };
@@ -461,6 +506,7 @@ fn the_drawing_of_the_format_is_true() {
         header::tests::table(),
         header::tests::chunk_table(),
         record::tests::table(),
+        hole::tests::table(),
         format!("Outcomes: {}.\n", words(&outcomes)),
         format!("Steps: {}.\n", words(&steps)),
         format!("Phases: {}.\n", words(&phases)),

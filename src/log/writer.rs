@@ -6,8 +6,9 @@ use std::sync::mpsc::Receiver;
 
 use super::append::Append;
 use super::header::RECORD_BYTES;
-use super::record::encode;
-use crate::evidence::Request;
+use super::hole;
+use super::record::{Record, encode};
+use crate::evidence::{Hole, Request};
 use crate::plan::LogMode;
 use crate::sys::map::Region;
 use crate::unit::Instant;
@@ -28,6 +29,7 @@ pub struct Writer {
     end: usize,
     progress: Arc<Progress>,
     written: u64,
+    holes: u64,
     lost: u64,
 }
 
@@ -56,8 +58,18 @@ impl Writer {
         ready: Receiver<Arc<Region>>,
         progress: Arc<Progress>,
     ) -> Self {
-        let epoch = Instant::ZERO;
-        Self { mode, epoch, ready, chunk: None, next: 0, end: 0, progress, written: 0, lost: 0 }
+        Self {
+            mode,
+            epoch: Instant::ZERO,
+            ready,
+            chunk: None,
+            next: 0,
+            end: 0,
+            progress,
+            written: 0,
+            holes: 0,
+            lost: 0,
+        }
     }
 
     /// The run's clock starts at `epoch`, the same that [`Keeper::start`](super::Keeper::start)
@@ -66,12 +78,12 @@ impl Writer {
         self.epoch = epoch;
     }
 
-    /// Records written so far.
+    /// Requests written so far.
     pub fn written(&self) -> u64 {
-        self.written
+        self.written - self.holes
     }
 
-    /// Records that were to be kept and found no room.
+    /// Requests and holes that were to be kept and found no room.
     pub fn lost(&self) -> u64 {
         self.lost
     }
@@ -82,6 +94,29 @@ impl Writer {
             LogMode::All => true,
             LogMode::OneIn(n) => session.is_multiple_of(n),
             LogMode::Nothing => false,
+        }
+    }
+
+    /// Publishes a record where there is room for it; says whether there was.
+    #[inline]
+    fn publish(&mut self, record: &Record) -> bool {
+        if self.next == self.end {
+            self.take_chunk();
+        }
+        match &self.chunk {
+            Some(chunk) if self.next < self.end => {
+                chunk.publish(self.next, record);
+                self.next += 1;
+                self.written += 1;
+                if self.written.is_multiple_of(TOLD_EVERY) {
+                    self.progress.written.store(self.written, Ordering::Release);
+                }
+                true
+            }
+            _ => {
+                self.lost += 1;
+                false
+            }
         }
     }
 
@@ -99,22 +134,16 @@ impl Writer {
 impl Append for Writer {
     #[inline]
     fn append(&mut self, request: &Request) {
-        if !self.keeps(request.session) {
-            return;
+        if self.keeps(request.session) {
+            self.publish(&encode(request, self.epoch));
         }
-        if self.next == self.end {
-            self.take_chunk();
-        }
-        match &self.chunk {
-            Some(chunk) if self.next < self.end => {
-                chunk.publish(self.next, &encode(request, self.epoch));
-                self.next += 1;
-                self.written += 1;
-                if self.written.is_multiple_of(TOLD_EVERY) {
-                    self.progress.written.store(self.written, Ordering::Release);
-                }
-            }
-            _ => self.lost += 1,
+    }
+
+    /// Whatever part of the sessions is kept, all holes are: there are few, and they tell of all.
+    #[cold]
+    fn hole(&mut self, hole: &Hole) {
+        if self.mode != LogMode::Nothing && self.publish(&hole::encode(hole, self.epoch)) {
+            self.holes += 1;
         }
     }
 

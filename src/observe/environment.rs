@@ -38,9 +38,7 @@ pub fn environment(first_cpu: usize) -> Environment {
         cpus_online: Some(cpu::online()),
         cpus_allowed: (!allowed.is_empty()).then(|| CpuList(allowed).to_string()),
         virtualised: virtualised(&cpuinfo),
-        clocksource: procfs::text(
-            "/sys/devices/system/clocksource/clocksource0/current_clocksource",
-        ),
+        clocksource: procfs::clocksource(),
         governor: governor(first_cpu),
         nofile: resource::file_limit().ok().map(|limit| limit.soft),
         hostname: procfs::sysctl("kernel.hostname"),

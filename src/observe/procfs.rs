@@ -22,6 +22,11 @@ pub(super) fn sysctl(name: &str) -> Option<String> {
     Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// The clock source that the kernel uses now.
+pub(super) fn clocksource() -> Option<String> {
+    text("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,8 @@
-//! What a run and its shards used.
+//! What a run used.
 
 use std::fs;
 
-use crate::evidence::{Resources, ShardEvidence};
+use crate::evidence::Resources;
 use crate::sys::resource::Usage;
 use crate::unit::Nanos;
 
@@ -26,17 +26,6 @@ pub fn resources(before: &Usage, elapsed: Nanos) -> Resources {
         involuntary_switches: used.involuntary_switches,
         iowq_threads: iowq_threads(),
     }
-}
-
-/// Notes what the calling thread used since `before` as that of its shard.
-pub fn charge_thread(shard: &mut ShardEvidence, before: &Usage) {
-    let used = Usage::of_thread().since(before);
-    shard.user_ns = Some(used.user_ns);
-    shard.sys_ns = Some(used.sys_ns);
-    shard.voluntary_switches = Some(used.voluntary_switches);
-    shard.involuntary_switches = Some(used.involuntary_switches);
-    shard.minor_faults = Some(used.minor_faults);
-    shard.major_faults = Some(used.major_faults);
 }
 
 /// Threads of the kernel's io-wq pool that work for this process now: operations that a ring
@@ -65,14 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_is_charged_for_its_own_work() {
-        let before = Usage::of_thread();
-        let pages = std::hint::black_box(vec![1_u8; 64 << 20]);
-        let mut shard = ShardEvidence::default();
-        charge_thread(&mut shard, &before);
-        drop(pages);
-        assert!(shard.minor_faults.unwrap() >= 1);
-        assert!(shard.voluntary_switches.is_some());
+    fn a_process_is_charged_for_what_it_used() {
         let run = resources(&Usage::default(), Nanos(5));
         assert!(run.elapsed_ns == 5 && run.max_rss_kib >= 4 << 10, "{run:?}");
     }

@@ -1,9 +1,9 @@
 //! From records and trailer to a summary.
 
 use super::recount::Recount;
-use super::summary::{Clues, Figures, Rates, ShardSummary, Summary, Watching};
-use super::{Regime, Series, Trailer, Verdict};
-use crate::evidence::{Environment, Evidence, Request, Tally};
+use super::summary::{Clues, Confidence, Figures, Rates, ShardSummary, Summary, Watching};
+use super::{Blame, Cut, Regime, Series, Steady, Timeline, Trailer, Verdict};
+use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
 use crate::plan::{LogMode, Plan};
 use crate::stats::Recorder;
 use crate::unit::{Instant, Nanos, Rate};
@@ -16,13 +16,23 @@ pub struct Builder {
     environment: Environment,
     began_unix_ns: Option<u64>,
     trailer: Option<Trailer>,
+    cut: Option<Cut>,
+    measure_at: Instant,
     shards: Vec<Recount>,
 }
 
 impl Builder {
     /// Nothing but what was asked and where.
     pub fn new(plan: Plan, environment: Environment) -> Self {
-        Self { plan, environment, began_unix_ns: None, trailer: None, shards: Vec::new() }
+        Self {
+            plan,
+            environment,
+            began_unix_ns: None,
+            trailer: None,
+            cut: None,
+            measure_at: Instant::ZERO,
+            shards: Vec::new(),
+        }
     }
 
     /// Wall time at the start of the measure phase, in ns since 1970.
@@ -30,17 +40,43 @@ impl Builder {
         self.began_unix_ns = Some(unix_ns);
     }
 
+    /// Start of the measure phase on the run's clock; to be told before anything of a shard.
+    pub fn measure_at(&mut self, measure_at: Instant) {
+        self.measure_at = measure_at;
+    }
+
     /// Takes a record of `shard`. One of a shard that the plan does not have is passed over: the
     /// counters will differ from the records then, and a check says so.
     pub fn request(&mut self, shard: u32, request: &Request) {
+        if let Some(recount) = self.shard(shard) {
+            recount.add(request);
+        }
+    }
+
+    /// Takes the next part of the log of `shard`, counted elsewhere. As [`Builder::request`]
+    /// otherwise.
+    pub fn part(&mut self, shard: u32, part: Recount) {
+        if let Some(recount) = self.shard(shard) {
+            recount.merge(part);
+        }
+    }
+
+    fn shard(&mut self, shard: u32) -> Option<&mut Recount> {
         if shard >= self.plan.shards {
-            return;
+            return None;
         }
         let index = shard as usize;
         if index >= self.shards.len() {
-            self.shards.resize_with(index + 1, Recount::new);
+            self.shards.resize_with(index + 1, || Recount::new(self.measure_at));
         }
-        self.shards[index].add(request);
+        self.shards.get_mut(index)
+    }
+
+    /// Takes a hole of `shard`. It comes before every request of that shard that ended after it.
+    pub fn hole(&mut self, shard: u32, hole: &Hole) {
+        if let Some(recount) = self.shard(shard) {
+            recount.hole(hole);
+        }
     }
 
     /// Takes what the run left at its end. Without it the run was killed: the counters are those
@@ -49,21 +85,30 @@ impl Builder {
         self.trailer = Some(trailer);
     }
 
+    /// The requests that were or will be given are as this cut has them. What the run counted as
+    /// a whole is unavailable then.
+    pub fn cut(&mut self, cut: Cut) {
+        self.cut = Some(cut);
+    }
+
     /// Adds up, judges, and gives the summary.
     pub fn finish(self) -> Summary {
-        let (evidence, kept, ages) = match self.trailer {
+        let has_ended = self.trailer.is_some();
+        let keeps_all = self.plan.log == LogMode::All;
+        let times = Times::of(&self.shards);
+        let measured = self.measured(&times);
+        let left = self.trailer.filter(|_| self.cut.is_none());
+        let (evidence, kept, ages) = match left {
             Some(Trailer { evidence, series, ages }) => (Some(evidence), series, ages),
             None => (None, Vec::new(), Vec::new()),
         };
-        let keeps_all = self.plan.log == LogMode::All;
-        let times = Times::of(&self.shards);
-        let measured = evidence.as_ref().map_or_else(|| times.measured(&self.plan), |e| e.measured);
         let clues = Clues {
             difference: evidence
                 .as_ref()
                 .filter(|_| keeps_all)
                 .map(|evidence| difference(&self.shards, evidence)),
             prompt: times.prompt,
+            has_ended,
         };
         let span = evidence
             .iter()
@@ -72,6 +117,13 @@ impl Builder {
             .chain(times.span)
             .fold(measured, Ord::max);
         let records = self.shards.iter().map(|shard| shard.records).sum();
+        let (mut timeline, mut blame) = (Timeline::default(), Blame::default());
+        for shard in &self.shards {
+            timeline.merge(&shard.timeline, Nanos::ZERO);
+            blame.merge(&shard.blame);
+        }
+        let cut_from = self.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
+        let steady = Steady::of(&timeline, cut_from, measured);
         let shards = by_shard(self.shards, kept, evidence.as_ref());
         let mut tally = Tally::prepared();
         let mut series = Series::new();
@@ -85,9 +137,14 @@ impl Builder {
         }
         let watching = Watching::of(evidence.as_ref(), &ages);
         Summary {
-            regime: Regime::of(&self.plan, &tally, measured, evidence.is_none()),
-            rates: Rates::of(&self.plan, &tally, measured, span),
+            regime: Regime::of(&self.plan, &tally, measured, &steady, evidence.is_none()),
+            // Counts of a sample are no rates.
+            rates: match evidence.is_some() || keeps_all {
+                true => Rates::of(&self.plan, &tally, measured, span),
+                false => Rates::UNKNOWN,
+            },
             plan: self.plan,
+            cut: self.cut,
             environment: self.environment,
             evidence,
             began_unix_ns: self.began_unix_ns,
@@ -95,6 +152,11 @@ impl Builder {
             span,
             tally,
             records,
+            confidence: Confidence::of(&timeline),
+            steady,
+            timeline,
+            ours: blame.freeze(),
+            blame,
             watching,
             figures: Figures::of(&series),
             series,
@@ -102,10 +164,26 @@ impl Builder {
             checks: Vec::new(),
             verdict: Verdict::Valid,
             gates: Vec::new(),
+            floor: None,
             parts: Vec::new(),
             clues,
         }
         .checked()
+    }
+}
+
+impl Builder {
+    /// Length of the measure phase, or of what the cut has of it.
+    fn measured(&self, times: &Times) -> Nanos {
+        let whole = match (&self.trailer, &self.cut) {
+            (Some(trailer), _) => trailer.evidence.measured,
+            (None, Some(_)) if self.plan.count.is_none() => self.plan.duration,
+            (None, _) => times.measured(&self.plan),
+        };
+        match &self.cut {
+            None => whole,
+            Some(cut) => cut.length(whole).or(times.seen).unwrap_or_default(),
+        }
     }
 }
 
@@ -122,14 +200,16 @@ fn by_shard(
     let mut kept = kept.into_iter();
     (0..shards)
         .map(|index| {
-            let recount = recounts.next().unwrap_or_else(Recount::new);
-            let series = kept.next().unwrap_or(recount.series);
+            let (tally, series, lost) =
+                recounts.next().map(Recount::into_counts).unwrap_or_default();
+            let series = kept.next().unwrap_or(series);
             let seen = counted.get(index).cloned();
             let shard = ShardSummary {
-                tally: seen.as_ref().map_or(recount.tally, |seen| seen.tally.clone()),
+                tally: seen.as_ref().map_or(tally, |seen| seen.tally.clone()),
                 evidence: seen,
                 response: series.response.freeze(),
                 lag: series.lag.freeze(),
+                lost,
             };
             (shard, series)
         })
@@ -137,7 +217,7 @@ fn by_shard(
 }
 
 fn difference(recounts: &[Recount], evidence: &Evidence) -> u64 {
-    let none = Recount::new();
+    let none = Recount::new(Instant::ZERO);
     let shards = evidence.shards.iter().enumerate();
     shards.map(|(i, s)| recounts.get(i).unwrap_or(&none).difference(&s.tally)).sum()
 }
@@ -176,7 +256,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::evidence::{Outcome, Phase, Step};
+    use crate::evidence::{Entry, Outcome, Phase, Step};
     use crate::outcome::State;
     use crate::outcome::sample::{Run, failed, request};
 
@@ -240,6 +320,66 @@ mod tests {
             prop_assert_eq!(&one.figures, &three.figures);
             prop_assert_eq!(&one.tally.outcomes, &three.tally.outcomes);
             prop_assert_eq!((one.span, one.rates), (three.span, three.rates));
+        }
+    }
+
+    fn hole_at((k, nanos): (u64, u64)) -> Entry {
+        let (from, lost) = (request(k).intended_at, Nanos(nanos / 2));
+        Entry::Hole(Hole { from, to: from + Nanos(nanos), lost, phase: Phase::Measure })
+    }
+
+    /// The entries as so many parts as there are cuts, and one more.
+    fn read_in_parts(entries: &[Entry], cuts: &[usize]) -> String {
+        let measure_at = request(0).intended_at;
+        let run = Run { is_killed: true, ..Run::of(vec![]) };
+        let mut builder = Builder::new(Plan { shards: 1, ..run.plan }, run.environment);
+        let mut before = Vec::new();
+        let mut from = 0;
+        for &to in cuts.iter().chain([&entries.len()]) {
+            let mut recount = match from {
+                0 => Recount::new(measure_at),
+                _ => Recount::further_on(measure_at, &before),
+            };
+            for entry in &entries[from..to] {
+                match entry {
+                    Entry::Request(request) => recount.add(request),
+                    Entry::Hole(hole) => {
+                        before.push(*hole);
+                        recount.hole(hole);
+                    }
+                }
+            }
+            builder.part(0, recount);
+            from = to;
+        }
+        format!("{:?}", builder.finish())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn parts_of_a_log_add_up_to_one_pass(
+            steps in prop::collection::vec((0..5usize, any::<bool>(), any_request()), 0..80),
+            holes in prop::collection::vec((0..80usize, (0..5000u64, 1..3_000_000u64)), 0..10),
+            mut cuts in prop::collection::vec(1..90usize, 0..4),
+        ) {
+            // Five slots, each with one session after the other; those of one are warming up.
+            let mut next = [(0u64, 0u32); 5];
+            let records = steps.into_iter().map(|(slot, last, fate)| {
+                let (round, request) = next[slot];
+                let session = 5 * round + slot as u64;
+                next[slot] = if last { (round + 1, 0) } else { (round, request + 1) };
+                let phase = if slot == 4 { Phase::Warmup } else { Phase::Measure };
+                Entry::Request(Request { session, request, last, phase, ..fate })
+            });
+            let mut entries: Vec<Entry> = records.collect();
+            for (at, hole) in holes {
+                entries.insert(at.min(entries.len()), hole_at(hole));
+            }
+            cuts.iter_mut().for_each(|cut| *cut = (*cut).min(entries.len()));
+            cuts.sort_unstable();
+            prop_assert_eq!(read_in_parts(&entries, &cuts), read_in_parts(&entries, &[]));
         }
     }
 

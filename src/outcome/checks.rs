@@ -105,6 +105,7 @@ impl Check {
 }
 
 const KILLED: &str = "the log ends without a trailer";
+const CUT: &str = "the report is cut: what the run counted as a whole says nothing of a part";
 
 /// Looks at everything that can spoil a run.
 pub(super) fn of(summary: &Summary) -> Vec<Check> {
@@ -121,13 +122,19 @@ pub(super) fn of(summary: &Summary) -> Vec<Check> {
         clock_error(summary),
     ]);
     checks.extend(kernel_counts(summary));
+    if summary.cut.is_some() {
+        // It is not for want of a trailer.
+        checks.iter_mut().filter(|check| check.remedy == KILLED).for_each(|check| {
+            check.remedy = CUT.to_owned();
+        });
+    }
     checks
 }
 
 fn log_ended(summary: &Summary) -> Check {
     let log = summary.plan.log;
     let remedy = format!("the run was killed: the figures are those of its records (--log {log})");
-    let is_killed = f64::from(u8::from(summary.evidence.is_none()));
+    let is_killed = f64::from(u8::from(!summary.clues.has_ended));
     Check::judged("log_unfinished", (is_killed, ""), NONE_OR_SUSPECT, remedy)
 }
 
@@ -241,7 +248,8 @@ fn stalled_share(summary: &Summary) -> Check {
     let Some(evidence) = &summary.evidence else {
         return Check::unavailable(name, unit, KILLED);
     };
-    let worst = evidence.shards.iter().filter_map(|shard| shard.stalled_ns).max();
+    let lost = evidence.shards.iter().filter_map(|shard| Some(shard.holes.as_ref()?.total.0));
+    let worst = lost.max();
     let Some(worst) = worst.filter(|_| summary.measured.0 > 0) else {
         return Check::unavailable(name, unit, "the run kept no account of it");
     };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::summary::{Clues, Figures, Part, Rates, Summary, Watching};
-use super::{Check, Regime, Series, State, Verdict};
+use super::summary::{Clues, Confidence, Figures, Part, Rates, Summary, Watching};
+use super::{Blame, Check, Regime, Series, State, Steady, Timeline, Verdict};
 use crate::evidence::{Calibration, Evidence, Tally, Watched};
 use crate::plan::Plan;
 use crate::unit::{Field, Nanos};
@@ -77,10 +77,11 @@ pub fn merge(mut parts: Vec<Part>, force: bool) -> Result<Summary, MergeError> {
 fn merged(parts: Vec<Part>) -> Summary {
     let all = || parts.iter().map(|part| &part.summary);
     let mut tally = Tally::prepared();
-    let mut series = Series::new();
+    let (mut series, mut blame) = (Series::new(), Blame::default());
     for summary in all() {
         tally.add(&summary.tally);
         series.merge(&summary.series);
+        blame.merge(&summary.blame);
     }
     let first = &parts[0].summary;
     let measured = across(all().map(|s| (s.began_unix_ns, s.measured)));
@@ -89,18 +90,27 @@ fn merged(parts: Vec<Part>) -> Summary {
     let ages: Vec<_> = all().filter_map(|s| Some(s.watching.as_ref()?.ages.clone())).collect();
     let watching = Watching::of(evidence.as_ref(), &ages);
     let checks = worst_of_each(all().map(|summary| &summary.checks[..]));
+    let timeline = side_by_side(all());
+    let cut_from = first.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
+    let steady = Steady::of(&timeline, cut_from, measured);
     let regime = Regime {
         is_overloaded: all().any(|summary| summary.regime.is_overloaded),
-        ..Regime::of(&first.plan, &tally, measured, evidence.is_none())
+        ..Regime::of(&first.plan, &tally, measured, &steady, evidence.is_none())
     };
     Summary {
         plan: first.plan.clone(),
         environment: first.environment.clone(),
         evidence,
+        cut: first.cut.clone(),
         began_unix_ns: all().map(|s| s.began_unix_ns).min().flatten(),
         measured,
         span,
         records: all().map(|summary| summary.records).sum(),
+        confidence: Confidence::of(&timeline),
+        steady,
+        timeline,
+        ours: blame.freeze(),
+        blame,
         figures: Figures::of(&series),
         series,
         watching,
@@ -111,9 +121,22 @@ fn merged(parts: Vec<Part>) -> Summary {
         verdict: Verdict::of(&checks),
         checks,
         gates: Vec::new(),
+        floor: None,
         clues: Clues::default(),
         parts,
     }
+}
+
+/// Timelines by the wall clock where every log says when it began, by their starts otherwise.
+fn side_by_side<'a>(all: impl Iterator<Item = &'a Summary> + Clone) -> Timeline {
+    let earliest = all.clone().map(|summary| summary.began_unix_ns).min().flatten();
+    let mut timeline = Timeline::default();
+    for summary in all {
+        let began = summary.began_unix_ns.zip(earliest);
+        let later = began.map_or(0, |(began, earliest)| began - earliest);
+        timeline.merge(&summary.timeline, Nanos(later));
+    }
+    timeline
 }
 
 /// Keys of the load in which two plans differ, with both values.
@@ -210,8 +233,11 @@ fn worse(one: Option<Calibration>, other: Option<Calibration>) -> Option<Calibra
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::outcome::sample::Run;
+    use crate::evidence::{Outcome, Request, Step};
+    use crate::outcome::sample::{Run, failed, request};
     use crate::unit::Rate;
 
     fn part(name: &str, run: &Run) -> Part {
@@ -249,5 +275,43 @@ mod tests {
         let merged = merge(vec![part("a", &Run::steady()), part("b", &bad)], false).unwrap();
         assert_eq!(merged.verdict, Verdict::Invalid);
         assert_eq!(merged.parts[0].summary.verdict, Verdict::Valid);
+    }
+
+    /// Requests of all fates, each on a shard of a file.
+    fn scattered() -> impl Strategy<Value = Vec<(Request, usize, usize)>> {
+        let placed = (0u64..10_000_000_000, 0u64..1_000_000, 0u8..10, 0usize..3, 0usize..4);
+        prop::collection::vec(placed, 1..400).prop_map(|placed| {
+            let request = |(k, (response, wait, fate, file, shard)): (usize, _)| {
+                let request = match fate {
+                    0 => failed(k as u64, Outcome::Timeout, Step::Recv, 0),
+                    1 => failed(k as u64, Outcome::Reset, Step::Recv, 104),
+                    _ => request(k as u64),
+                };
+                let ready_at = request.intended_at + Nanos(wait);
+                let done_at = ready_at + Nanos(response);
+                (Request { ready_at, sent_at: ready_at, done_at, ..request }, file, shard)
+            };
+            placed.into_iter().enumerate().map(request).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_split_over_shards_and_files_has_the_figures_of_the_whole(scattered in scattered()) {
+            let whole = Run::of(vec![scattered.iter().map(|(request, ..)| *request).collect()]);
+            let whole = whole.summary();
+            let files = (0..3).map(|file| {
+                let of = |shard| {
+                    let here = scattered.iter().filter(|&&(_, f, s)| (f, s) == (file, shard));
+                    here.map(|(request, ..)| *request).collect()
+                };
+                part(&file.to_string(), &Run::of((0..4).map(of).collect()))
+            });
+            let merged = merge(files.collect(), true).unwrap();
+            prop_assert_eq!(&merged.figures, &whole.figures);
+            prop_assert_eq!(merged.tally.outcomes, whole.tally.outcomes);
+            prop_assert_eq!(merged.records, whole.records);
+        }
     }
 }

@@ -2,20 +2,33 @@
 
 use std::collections::HashMap;
 
-use super::Series;
-use crate::evidence::{Outcome, Phase, Request, Step, Tally};
+use super::blame::{Blame, Lost, Recent};
+use super::{Series, Timeline};
+use crate::evidence::{Hole, Outcome, Phase, Request, Step, Tally};
 use crate::unit::{Instant, Nanos};
 
-/// Counts the records of one shard anew.
+/// Counts the records of one shard anew, or those of a part of its log: parts that are counted
+/// apart and merged in the order of the log give, bit by bit, what one pass gives (up to the 64
+/// kinds of error that a [`Tally`] keeps apart).
 #[derive(Debug)]
-pub(super) struct Recount {
+pub struct Recount {
     pub(super) tally: Tally,
     pub(super) series: Series,
+    pub(super) timeline: Timeline,
+    pub(super) blame: Blame,
+    /// Holes of the measure phase.
+    pub(super) lost: Lost,
     /// Records, of whatever phase.
     pub(super) records: u64,
-    /// Sessions of several requests that have begun and not ended, with their intended start;
-    /// never more than are open at a time.
-    open: HashMap<u64, Instant>,
+    /// Start of the measure phase.
+    measure_at: Instant,
+    /// The latest holes so far.
+    recent: Recent,
+    /// Sessions of several requests that have begun and not ended, with their intended start
+    /// where it is of the measure phase; never more than are open at a time.
+    open: HashMap<u64, Option<Instant>>,
+    /// Last requests of sessions that began before this part; `None` where nothing was before.
+    strays: Option<Vec<Request>>,
     /// First intended time of the measure phase.
     pub(super) first_intended_at: Instant,
     /// Last time a session of the measure phase that did not have to wait was sent.
@@ -27,12 +40,19 @@ pub(super) struct Recount {
 }
 
 impl Recount {
-    pub(super) fn new() -> Self {
+    /// Nothing yet, at the beginning of a shard's log; the measure phase began at `measure_at`.
+    pub fn new(measure_at: Instant) -> Self {
         Self {
             tally: Tally::prepared(),
             series: Series::new(),
+            timeline: Timeline::default(),
+            blame: Blame::default(),
+            lost: Lost::default(),
             records: 0,
+            measure_at,
+            recent: Recent::default(),
             open: HashMap::new(),
+            strays: None,
             first_intended_at: Instant::NEVER,
             last_prompt_at: Instant::ZERO,
             last_done_at: Instant::ZERO,
@@ -40,9 +60,22 @@ impl Recount {
         }
     }
 
-    pub(super) fn add(&mut self, request: &Request) {
+    /// Nothing yet, further on in a shard's log, in which `before` are the holes so far: what is
+    /// counted here is to be merged behind the parts before it.
+    /// A request looks back at the holes that it lived through, wherever they stand.
+    pub fn further_on(measure_at: Instant, before: &[Hole]) -> Self {
+        let mut recount = Self { strays: Some(Vec::new()), ..Self::new(measure_at) };
+        before.iter().for_each(|hole| recount.recent.push(hole));
+        recount
+    }
+
+    /// Takes the next record.
+    #[inline]
+    pub fn add(&mut self, request: &Request) {
         self.records += 1;
         self.series.record(request);
+        self.timeline.record(self.measure_at, request);
+        self.blame.record(request, self.recent.share_of(request));
         self.count_session(request);
         if request.phase == Phase::Measure {
             self.count_request(request);
@@ -65,31 +98,70 @@ impl Recount {
         }
     }
 
+    /// Takes the next hole. It comes before every request that ended after it.
+    pub fn hole(&mut self, hole: &Hole) {
+        self.recent.push(hole);
+        self.lost.add(hole);
+    }
+
+    /// Adds the part of the log that comes next.
+    pub fn merge(&mut self, next: Self) {
+        self.tally.add(&next.tally);
+        self.series.merge(&next.series);
+        self.timeline.merge(&next.timeline, Nanos::ZERO);
+        self.blame.merge(&next.blame);
+        self.lost.merge(&next.lost);
+        self.records += next.records;
+        self.recent = next.recent;
+        self.first_intended_at = self.first_intended_at.min(next.first_intended_at);
+        self.last_prompt_at = self.last_prompt_at.max(next.last_prompt_at);
+        self.last_done_at = self.last_done_at.max(next.last_done_at);
+        self.last_ok_at = self.last_ok_at.max(next.last_ok_at);
+        next.strays.iter().flatten().for_each(|last| self.end_session(last));
+        self.open.extend(next.open);
+    }
+
     /// A session belongs to the phase of its first request, wherever its later ones fall.
     fn count_session(&mut self, request: &Request) {
-        let began = if request.request > 0 {
-            self.open.get(&request.session).copied()
-        } else {
-            (request.phase == Phase::Measure).then_some(request.intended_at)
-        };
-        let Some(began) = began else { return };
-        if request.request == 0 {
+        if request.request > 0 {
+            if request.last {
+                self.end_session(request);
+            }
+            return;
+        }
+        let began = (request.phase == Phase::Measure).then_some(request.intended_at);
+        if began.is_some() {
             self.count_arrival(request);
-            if !request.last {
-                self.open.insert(request.session, began);
-            }
-        } else if request.last {
-            self.open.remove(&request.session);
         }
-        if request.last {
-            self.series.record_session(began, request);
-            match request.outcome {
-                Outcome::Ok => self.tally.sessions_ok += 1,
-                _ if is_start(request) || request.request > 0 => self.tally.sessions_failed += 1,
-                _ => {}
-            }
+        match request.last {
+            true => self.count_ended(began, request),
+            false => drop(self.open.insert(request.session, began)),
         }
-        self.tally.sessions_in_flight = self.open.len() as u64;
+    }
+
+    /// Ends a session of several requests with its last one.
+    fn end_session(&mut self, last: &Request) {
+        match (self.open.remove(&last.session), &mut self.strays) {
+            (Some(began), _) => self.count_ended(began, last),
+            (None, Some(strays)) => strays.push(*last),
+            (None, None) => {}
+        }
+    }
+
+    fn count_ended(&mut self, began: Option<Instant>, last: &Request) {
+        let Some(began) = began else { return };
+        self.series.record_session(began, last);
+        match last.outcome {
+            Outcome::Ok => self.tally.sessions_ok += 1,
+            _ if is_start(last) || last.request > 0 => self.tally.sessions_failed += 1,
+            _ => {}
+        }
+    }
+
+    /// What was counted, with the sessions that are still open.
+    pub(super) fn into_counts(mut self) -> (Tally, Series, Lost) {
+        self.tally.sessions_in_flight = self.open.values().flatten().count() as u64;
+        (self.tally, self.series, self.lost)
     }
 
     fn count_arrival(&mut self, first: &Request) {

@@ -2,8 +2,8 @@
 
 use super::{Builder, Summary, Trailer};
 use crate::evidence::{
-    Calibration, Environment, Evidence, Outcome, Phase, Request, Resources, ShardEvidence, Step,
-    Tally,
+    Calibration, Environment, Evidence, Hole, Holes, Outcome, Phase, Request, Resources,
+    ShardEvidence, Step, Tally,
 };
 use crate::plan::Plan;
 use crate::plan::sample::plan;
@@ -25,11 +25,16 @@ pub(crate) struct Run {
 pub(crate) struct Shard {
     pub(crate) evidence: ShardEvidence,
     pub(crate) requests: Vec<Request>,
+    /// Logged before all of the requests.
+    pub(crate) holes: Vec<Hole>,
 }
+
+/// Start of the measure phase.
+pub(crate) const ORIGIN: Instant = Instant(5_000_000_000);
 
 /// A request of a session of its own that is sent `k` ms into the run and ok after 100 us.
 pub(crate) fn request(k: u64) -> Request {
-    let intended_at = Instant(5_000_000_000 + k * 1_000_000);
+    let intended_at = ORIGIN + Nanos(k * 1_000_000);
     let done_at = intended_at + Nanos::from_micros(100);
     Request {
         intended_at,
@@ -124,7 +129,9 @@ impl Run {
     pub(crate) fn summary(&self) -> Summary {
         let mut builder = Builder::new(self.plan.clone(), self.environment.clone());
         builder.began(self.began_unix_ns);
+        builder.measure_at(ORIGIN);
         for (index, shard) in self.shards.iter().enumerate() {
+            shard.holes.iter().for_each(|hole| builder.hole(index as u32, hole));
             shard.requests.iter().for_each(|request| builder.request(index as u32, request));
         }
         if !self.is_killed {
@@ -144,9 +151,7 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
     tally.connections_started = 4;
     tally.concurrence_max = 1;
     let evidence = ShardEvidence {
-        stalls: Some(0),
-        stalled_ns: Some(0),
-        stall_max_ns: Some(0),
+        holes: Some(Holes::prepared()),
         cpu: index as u64,
         ring: "defer-taskrun".into(),
         enters: 500,
@@ -157,7 +162,7 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
         tally,
         ..ShardEvidence::default()
     };
-    Shard { evidence, requests }
+    Shard { evidence, requests, holes: Vec::new() }
 }
 
 fn environment() -> Environment {
@@ -190,6 +195,7 @@ fn evidence(measured: Nanos) -> Evidence {
             ticks_per_s: 3e9,
             error_bound_ppm: 0.5,
             drift_ppm: Some(-0.2),
+            drift_bound_ppm: Some(0.1),
         }),
         ..Evidence::default()
     }

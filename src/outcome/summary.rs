@@ -2,10 +2,10 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Ages, Regime, Series};
+use super::{Ages, Beside, Blame, Cut, Lost, Ours, Regime, Series, Steady, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally, UpdatesSeen};
 use crate::plan::Plan;
-use crate::stats::Distribution;
+use crate::stats::{Blocks, Distribution};
 use crate::unit::{Nanos, Rate};
 
 /// What a run yielded, or several merged ones.
@@ -15,8 +15,10 @@ pub struct Summary {
     pub plan: Plan,
     /// The machine.
     pub environment: Environment,
-    /// What the run gathered about itself; `None` where it was killed.
+    /// What the run gathered about itself; `None` where it was killed, or the report is cut.
     pub evidence: Option<Evidence>,
+    /// What was counted, where it is not the whole measure phase.
+    pub cut: Option<Cut>,
     /// Wall time at the start of the measure phase, in ns since 1970, where the log says.
     pub began_unix_ns: Option<u64>,
     /// Length of the measure phase; from the records alone where the run was killed.
@@ -32,6 +34,16 @@ pub struct Summary {
     pub series: Series,
     /// All shards' times, for paper.
     pub figures: Figures,
+    /// All shards' requests in intervals of time; those that the log kept.
+    pub timeline: Timeline,
+    /// The blocks from which percentiles get their bounds.
+    pub confidence: Confidence,
+    /// Whether the run came to a steady state.
+    pub steady: Steady,
+    /// What was our own doing in the response of the requests that the log kept, still mergeable.
+    pub blame: Blame,
+    /// The same, for paper.
+    pub ours: Ours,
     /// What became of the updates of subscriptions; `None` where there were none, or the run was
     /// killed.
     pub watching: Option<Watching>,
@@ -47,6 +59,8 @@ pub struct Summary {
     pub verdict: Verdict,
     /// Gates that were asked for by [`Summary::judge`].
     pub gates: Vec<Judged>,
+    /// The run beside the floor of its machine, where [`Summary::stand_beside`] was told that.
+    pub floor: Option<Beside>,
     /// The files of a merged summary; empty where there is one.
     pub parts: Vec<Part>,
     /// What only the checks look at.
@@ -61,6 +75,8 @@ pub(super) struct Clues {
     /// From the start of the measure phase to the last send of a session that did not have to
     /// wait, where the log holds one.
     pub(super) prompt: Option<Nanos>,
+    /// The log has its trailer.
+    pub(super) has_ended: bool,
 }
 
 /// One file of a merged summary.
@@ -83,6 +99,8 @@ pub struct ShardSummary {
     pub response: Distribution,
     /// Its lag.
     pub lag: Distribution,
+    /// The holes of its measure phase that the log holds.
+    pub lost: Lost,
 }
 
 /// What became of the updates of subscriptions.
@@ -139,6 +157,25 @@ impl Figures {
     }
 }
 
+/// The samples of the log in blocks of time, series by series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confidence {
+    /// Of the response.
+    pub response: Blocks,
+    /// Of the service.
+    pub service: Blocks,
+}
+
+impl Confidence {
+    pub(super) fn of(timeline: &Timeline) -> Self {
+        let intervals = timeline.intervals();
+        Self {
+            response: Blocks::of(intervals.iter().map(|interval| &interval.response)),
+            service: Blocks::of(intervals.iter().map(|interval| &interval.service)),
+        }
+    }
+}
+
 /// Counts per second; `None` where no time passed.
 ///
 /// Where nothing had to wait the time is the measure phase: its arrivals were served at their own
@@ -160,6 +197,15 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Nothing is known.
+    pub(super) const UNKNOWN: Self = Self {
+        offered_per_s: None,
+        sent_per_s: None,
+        achieved_per_s: None,
+        requests_per_s: None,
+        bytes_received_per_s: None,
+    };
+
     pub(super) fn of(plan: &Plan, tally: &Tally, measured: Nanos, span: Nanos) -> Self {
         let per_s = |count: u64, time: Nanos| {
             (time > Nanos::ZERO).then(|| count as f64 / time.as_secs_f64())

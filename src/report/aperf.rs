@@ -9,7 +9,9 @@ use crate::unit::{Nanos, Quantile};
 /// What APerf printed after a run, five lines. The times are those of the sessions.
 pub(super) fn lines(summary: &Summary) -> String {
     let connections = summary.evidence.as_ref().map(|_| connections(&summary.tally));
-    let unknown = || format!("Connections: {UNKNOWN}, the log ends without a trailer\n");
+    let why =
+        if summary.cut.is_some() { "the report is cut" } else { "the log ends without a trailer" };
+    let unknown = || format!("Connections: {UNKNOWN}, {why}\n");
     [
         connections.unwrap_or_else(unknown),
         times(&summary.figures.session),

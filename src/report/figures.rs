@@ -40,7 +40,7 @@ pub(super) fn maybe_count(count: Option<u64>) -> String {
 }
 
 /// Three significant digits, whole from 100 on.
-fn digits3(value: f64) -> String {
+pub(super) fn digits3(value: f64) -> String {
     let decimals = match value.abs() {
         v if v < 0.0995 => 4,
         v if v < 0.995 => 3,

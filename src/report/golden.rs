@@ -7,12 +7,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{LogSource, json, load, text};
-use crate::evidence::{Environment, Outcome, Phase, Request, Step};
-use crate::outcome::sample::{Run, Shard, failed, request};
-use crate::outcome::{Summary, Trailer};
+use super::{Asked, LogSource, json, load, text};
+use crate::evidence::{Environment, Outcome, Phase, Request, Step, Tally};
+use crate::outcome::sample::{ORIGIN, Run, Shard, failed, request};
+use crate::outcome::{Builder, Cut, Figures, Summary, Trailer};
 use crate::plan::Plan;
-use crate::unit::{Nanos, Rate};
+use crate::unit::{Instant, Nanos, Rate};
 
 #[track_caller]
 fn check(name: &str, written: &str) {
@@ -126,6 +126,34 @@ fn the_spectrum_and_the_colour_are_added_when_asked() {
 }
 
 #[test]
+fn a_cut_reports_its_own_figures_and_says_that_it_is_one() {
+    let asked = |cut: Cut| Asked { cut, ..Asked::default() };
+    let storm = asked(Cut {
+        from: Some(Nanos::from_millis(100)),
+        to: Some(Nanos::from_millis(300)),
+        shards: "0".parse().unwrap(),
+        ..Cut::default()
+    });
+    check_both("cut", &load([("a".to_owned(), stormy())], &storm).unwrap());
+}
+
+#[test]
+fn two_cuts_that_meet_hold_what_the_whole_does() {
+    let load = |from: Option<Nanos>, to: Option<Nanos>| {
+        let cut = Cut { from, to, ..Cut::default() };
+        load([("a".to_owned(), stormy())], &Asked { cut, ..Asked::default() }).unwrap()
+    };
+    let middle = Some(Nanos::from_micros(412_345));
+    let (mut one, other, whole) = (load(None, middle), load(middle, None), load(None, None));
+    one.series.merge(&other.series);
+    assert_eq!(Figures::of(&one.series), whole.figures);
+    one.tally.add(&other.tally);
+    let sorted = |tally: &Tally| (tally.outcomes.clone(), tally.sessions_ok, tally.bytes_received);
+    assert_eq!(sorted(&one.tally), sorted(&whole.tally));
+    assert_eq!(one.measured + other.measured, whole.measured);
+}
+
+#[test]
 fn nothing_at_all_still_makes_a_report() {
     let run = Run { is_killed: true, ..Run::of(vec![vec![]]) };
     check("empty.txt", &text::write(&run.summary(), text::Options::default()));
@@ -147,15 +175,24 @@ impl LogSource for Run {
         Some(self.began_unix_ns)
     }
 
+    fn measure_at(&self) -> Instant {
+        ORIGIN
+    }
+
     fn trailer(&self) -> Result<Option<Trailer>, Infallible> {
         let shards = self.shards.iter().map(|shard| shard.evidence.clone()).collect();
         let evidence = crate::evidence::Evidence { shards, ..self.evidence.clone() };
         Ok(Some(Trailer { evidence, ..Trailer::default() }))
     }
 
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), Infallible> {
-        for (index, shard) in self.shards.iter().enumerate() {
-            shard.requests.iter().for_each(|request| take(index as u32, request));
+    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Infallible> {
+        let cut_of = |request: &Request| match cut.is_whole() {
+            true => *request,
+            false => cut.of(request, ORIGIN),
+        };
+        for (index, shard) in (0..).zip(&self.shards).filter(|(i, _)| cut.keeps_shard(*i)) {
+            shard.holes.iter().for_each(|hole| builder.hole(index, hole));
+            shard.requests.iter().for_each(|request| builder.request(index, &cut_of(request)));
         }
         Ok(())
     }
@@ -167,11 +204,11 @@ fn several_logs_report_as_one_with_their_own_figures_beside() {
     later.began_unix_ns += 250_000_000;
     later.plan.seed = 2;
     let logs = [("a.data".to_owned(), Run::steady()), ("b.data".to_owned(), later)];
-    check_both("merged", &load(logs, false).unwrap());
+    check_both("merged", &load(logs, &Asked::default()).unwrap());
     let mut other = Run::steady();
     other.plan.requests = 2;
     let logs = [("a.data".to_owned(), Run::steady()), ("c.data".to_owned(), other)];
-    let error = load(logs, false).unwrap_err().to_string();
+    let error = load(logs, &Asked::default()).unwrap_err().to_string();
     assert!(error.contains("requests: 1 and 2"), "{error}");
 }
 

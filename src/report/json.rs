@@ -1,12 +1,14 @@
 //! The report for programs: one object with stable keys, units in the keys, `null` for what is
 //! unknown. `docs/report.schema.json` describes it.
 
+mod evidence;
+
 use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
-use super::{errors, updates};
+use super::{errors, floor, updates};
 use crate::evidence::{Evidence, Outcome, Tally};
-use crate::outcome::{Check, Judged, Part, ShardSummary, State, Summary};
+use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::{ChannelPlan, Plan};
 use crate::stats::Distribution;
 use crate::unit::{Nanos, Rate};
@@ -76,10 +78,12 @@ fn common(summary: &Summary) -> Value {
         "verdict": summary.verdict.as_str(),
         "checks": checks(summary),
         "gates": gates(summary),
+        "floor": floor::beside_json(summary.floor.as_ref()),
         "regime": summary.regime.kind.as_str(),
         "overloaded": summary.regime.is_overloaded,
         "backlog_max": summary.regime.backlog_max,
         "at_cap_s": summary.regime.at_cap.map(Nanos::as_secs_f64),
+        "cut": summary.cut.as_ref().map(cut),
         "began_unix_ns": summary.began_unix_ns,
         "measured_s": summary.measured.as_secs_f64(),
         "span_s": summary.span.as_secs_f64(),
@@ -203,6 +207,18 @@ fn gates(summary: &Summary) -> Value {
         json!({"gate": gate, "value": judged.value, "met": judged.is_met})
     };
     summary.gates.iter().map(gate).collect()
+}
+
+fn cut(cut: &Cut) -> Value {
+    let list = |list: &NumberList| (!list.is_empty()).then(|| list.to_string());
+    json!({
+        "from_ns": cut.from.map(|from| from.0),
+        "to_ns": cut.to.map(|to| to.0),
+        "phases": cut.phases.iter().map(|phase| phase.as_str()).collect::<Vec<_>>(),
+        "shards": list(&cut.shards),
+        "outcomes": cut.outcomes.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>(),
+        "statuses": list(&cut.statuses),
+    })
 }
 
 fn totals(tally: &Tally) -> Value {
@@ -338,8 +354,6 @@ fn watch(summary: &Summary) -> Value {
 
 fn shard((index, shard): (usize, &ShardSummary)) -> Value {
     let seen = shard.evidence.as_ref();
-    let per_op =
-        |enters: u64, operations: u64| (operations > 0).then(|| enters as f64 / operations as f64);
     json!({
         "shard": index,
         "cpu": seen.map(|seen| seen.cpu),
@@ -350,21 +364,9 @@ fn shard((index, shard): (usize, &ShardSummary)) -> Value {
         "response_ns": times(&shard.response),
         "lag_ns": times(&shard.lag),
         "outcomes": outcomes(&shard.tally),
-        "resources": {
-            "user_s": seen.and_then(|seen| seen.user_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "sys_s": seen.and_then(|seen| seen.sys_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "voluntary_switches": seen.and_then(|seen| seen.voluntary_switches),
-            "involuntary_switches": seen.and_then(|seen| seen.involuntary_switches),
-            "major_faults": seen.and_then(|seen| seen.major_faults),
-            "minor_faults": seen.and_then(|seen| seen.minor_faults),
-            "enters_per_op": seen.and_then(|seen| per_op(seen.enters, seen.operations)),
-            "cq_overflows": seen.map(|seen| seen.cq_overflows),
-            "log_lost": seen.map(|_| shard.tally.log_lost),
-            "stalls": seen.and_then(|seen| seen.stalls),
-            "stalled_s": seen.and_then(|seen| seen.stalled_ns).map(|ns| Nanos(ns).as_secs_f64()),
-            "stall_max_s":
-                seen.and_then(|seen| seen.stall_max_ns).map(|ns| Nanos(ns).as_secs_f64()),
-        },
+        "resources": evidence::of_shard(seen),
+        "holes": evidence::holes(seen),
+        "busy": evidence::busy(seen),
     })
 }
 

@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::iter;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-use crate::evidence::{Environment, Request};
-use crate::log::{LogError, Reader, Refusal};
-use crate::outcome::{Builder, MergeError, Part, Summary, Trailer, merge};
+use crate::evidence::{Entry, Environment};
+use crate::log::{LogError, Part, Reader, Refusal};
+use crate::outcome::{self, Builder, Cut, MergeError, Recount, Summary, Trailer, merge};
 use crate::plan::Plan;
-use crate::unit::Field;
+use crate::sys::cpu;
+use crate::unit::{Field, Instant};
 
 /// What a log offers to a report; the log's reader is one.
 pub trait LogSource {
@@ -24,17 +29,29 @@ pub trait LogSource {
     /// Wall time at the start of the measure phase, in ns since 1970, where the log says.
     fn began_unix_ns(&self) -> Option<u64>;
 
+    /// Start of the measure phase on the run's clock.
+    fn measure_at(&self) -> Instant;
+
     /// What the run left at its end; `None` where it was killed.
     ///
     /// # Errors
     /// There is one, and it cannot be read.
     fn trailer(&self) -> Result<Option<Trailer>, Self::Error>;
 
-    /// Hands out every record with its shard; those of one shard in the order they were logged.
+    /// Counts every record as `cut` has it, shard by shard.
     ///
     /// # Errors
     /// A part of the log cannot be read.
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), Self::Error>;
+    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Self::Error>;
+}
+
+/// What is asked of a report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Merge logs whose plans differ in load.
+    pub force: bool,
+    /// Count this part of the logs.
+    pub cut: Cut,
 }
 
 /// Why there is nothing to report.
@@ -65,26 +82,26 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {}
 /// Reads logs, each under its name, and merges them where there are several.
 ///
 /// # Errors
-/// A log cannot be read; or the plans differ in load, unless `force`.
+/// A log cannot be read; or the plans differ in load, unless they are forced.
 pub fn load<L: LogSource>(
     logs: impl IntoIterator<Item = (String, L)>,
-    force: bool,
+    asked: &Asked,
 ) -> Result<Summary, LoadError<L::Error>> {
     let mut parts = Vec::new();
     for (name, log) in logs {
-        match summary_of(&log) {
-            Ok(summary) => parts.push(Part { name, summary }),
+        match summary_of(&log, &asked.cut) {
+            Ok(summary) => parts.push(outcome::Part { name, summary }),
             Err(why) => return Err(LoadError::Log(why.into())),
         }
     }
-    merge(parts, force).map_err(LoadError::Merge)
+    merge(parts, asked.force).map_err(LoadError::Merge)
 }
 
 /// Reads and merges the logs in these files.
 ///
 /// # Errors
 /// As [`load`]; or two of them are one file.
-pub fn load_files(paths: &[PathBuf], force: bool) -> Result<Summary, LoadError<LogError>> {
+pub fn load_files(paths: &[PathBuf], asked: &Asked) -> Result<Summary, LoadError<LogError>> {
     let mut logs = Vec::with_capacity(paths.len());
     let mut seen = HashMap::new();
     for path in paths {
@@ -95,7 +112,7 @@ pub fn load_files(paths: &[PathBuf], force: bool) -> Result<Summary, LoadError<L
         }
         logs.push((name, log));
     }
-    load(logs, force)
+    load(logs, asked)
 }
 
 impl LogSource for Reader {
@@ -114,29 +131,92 @@ impl LogSource for Reader {
         (wall_ns > 0).then(|| wall_ns + Self::plan(self).warmup.0)
     }
 
+    fn measure_at(&self) -> Instant {
+        self.epoch() + Self::plan(self).warmup
+    }
+
     fn trailer(&self) -> Result<Option<Trailer>, LogError> {
         let refused =
             |why| LogError::Refused(self.path().to_owned(), Refusal::Text("trailer", why));
         Self::trailer(self).map(Trailer::from_text).transpose().map_err(refused)
     }
 
-    fn each(&self, take: &mut dyn FnMut(u32, &Request)) -> Result<(), LogError> {
-        for chunk in self.chunks() {
-            let chunk = chunk?;
-            chunk.requests().for_each(|request| take(chunk.shard(), &request));
+    fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), LogError> {
+        let mut parts = self.parts(cpu::allowed().len())?;
+        parts.retain(|part| cut.keeps_shard(part.shard()));
+        let measure_at = LogSource::measure_at(self);
+        let holes = side_by_side(parts.len(), |i| match parts.get(i + 1) {
+            Some(next) if !next.is_first() => parts[i].holes(),
+            _ => Ok(Vec::new()),
+        })?;
+        let counts = side_by_side(parts.len(), |i| {
+            let first = (0..=i).rev().find(|&j| parts[j].is_first()).unwrap_or(i);
+            let recount = match parts[i].is_first() {
+                true => Recount::new(measure_at),
+                false => Recount::further_on(measure_at, &holes[first..i].concat()),
+            };
+            count(&parts[i], recount, (!cut.is_whole()).then_some((cut, measure_at)))
+        })?;
+        for (part, count) in parts.iter().zip(counts) {
+            builder.part(part.shard(), count);
         }
         Ok(())
     }
 }
 
-fn summary_of<L: LogSource>(log: &L) -> Result<Summary, L::Error> {
+/// Counts a part of a log; as the cut has it, which knows when the measure phase began.
+fn count(
+    part: &Part<'_>,
+    mut recount: Recount,
+    sieve: Option<(&Cut, Instant)>,
+) -> Result<Recount, LogError> {
+    match sieve {
+        None => part.each(|entry| match entry {
+            Entry::Request(request) => recount.add(request),
+            Entry::Hole(hole) => recount.hole(hole),
+        })?,
+        Some((cut, measure_at)) => part.each(|entry| match entry {
+            Entry::Request(request) => recount.add(&cut.of(request, measure_at)),
+            Entry::Hole(hole) => recount.hole(hole),
+        })?,
+    };
+    Ok(recount)
+}
+
+/// Does `work` for every number below `count` on all CPUs that we may use; the results in their
+/// order, or the first error in it.
+fn side_by_side<T: Send, E: Send>(
+    count: usize,
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        (number < count).then(|| (number, work(number)))
+    };
+    let mut done: Vec<_> = thread::scope(|scope| {
+        let workers = (0..cpu::allowed().len().clamp(1, count.max(1)))
+            .map(|_| scope.spawn(|| iter::from_fn(take).collect::<Vec<_>>()))
+            .collect::<Vec<_>>();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined.flat_map(|done| done.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, done)| done).collect()
+}
+
+fn summary_of<L: LogSource>(log: &L, cut: &Cut) -> Result<Summary, L::Error> {
     let mut builder = Builder::new(log.plan().clone(), log.environment().clone());
     if let Some(unix_ns) = log.began_unix_ns() {
         builder.began(unix_ns);
     }
+    builder.measure_at(log.measure_at());
     if let Some(trailer) = log.trailer()? {
         builder.trailer(trailer);
     }
-    log.each(&mut |shard, request| builder.request(shard, request))?;
+    if !cut.is_whole() {
+        builder.cut(cut.clone());
+    }
+    log.count(cut, &mut builder)?;
     Ok(builder.finish())
 }

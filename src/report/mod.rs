@@ -3,6 +3,7 @@
 mod aperf;
 mod errors;
 mod figures;
+pub mod floor;
 pub mod json;
 mod load;
 pub mod served;
@@ -10,7 +11,7 @@ mod spectrum;
 pub mod text;
 mod updates;
 
-pub use load::{LoadError, LogSource, load, load_files};
+pub use load::{Asked, LoadError, LogSource, load, load_files};
 
 #[cfg(test)]
 mod golden;

@@ -7,10 +7,10 @@ use super::figures::{
     PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
     time_table,
 };
-use super::{aperf, errors, spectrum, updates};
+use super::{aperf, errors, floor, spectrum, updates};
 use crate::evidence::{Outcome, ShardEvidence, Tally};
-use crate::outcome::{Check, Kind, Metric, State, Summary, Verdict};
-use crate::plan::{Idle, OnCap, Plan};
+use crate::outcome::{Check, Cut, Kind, Metric, State, Summary, Verdict};
+use crate::plan::{Idle, LogMode, OnCap, Plan};
 use crate::stats::SAMPLES_BEYOND_MIN;
 use crate::unit::{Nanos, Rate};
 
@@ -30,6 +30,7 @@ pub fn write(summary: &Summary, options: Options) -> String {
         plan(summary),
         aperf::lines(summary),
         times(summary),
+        floor::beside(summary.floor.as_ref()),
         counts(summary),
         failures(summary),
         findings(summary),
@@ -46,7 +47,7 @@ pub fn write(summary: &Summary, options: Options) -> String {
 }
 
 /// A line with its name in front, aligned.
-fn line(out: &mut String, name: &str, text: impl std::fmt::Display) {
+pub(super) fn line(out: &mut String, name: &str, text: impl std::fmt::Display) {
     let _ = writeln!(out, "{name:<11} {text}");
 }
 
@@ -90,6 +91,9 @@ fn plan(summary: &Summary) -> String {
     if !plan.labels.is_empty() {
         line(&mut out, "Labels", plan.labels.join(", "));
     }
+    if let Some(cut) = &summary.cut {
+        line(&mut out, "Cut", cut_of(cut, summary));
+    }
     line(&mut out, "Regime", regime(summary));
     if let Some(evidence) = &summary.evidence {
         let after = time(summary.measured.0 as f64);
@@ -102,6 +106,16 @@ fn plan(summary: &Summary) -> String {
         }
     }
     out
+}
+
+/// `from 2s to 3s, shard 0: 500 of 2000 records`
+fn cut_of(cut: &Cut, summary: &Summary) -> String {
+    let counted: u64 = summary.tally.outcomes.iter().sum();
+    let kept = match summary.plan.log {
+        LogMode::All => String::new(),
+        log => format!(" of a log that keeps {log}"),
+    };
+    format!("{cut}: {counted} of {} records{kept}; all that follows is of these", summary.records)
 }
 
 fn load(plan: &Plan) -> String {

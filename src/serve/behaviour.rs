@@ -59,7 +59,7 @@ impl Behaviour {
     /// What becomes of a request. Takes as many random numbers whatever the rates are, so that
     /// another rate leaves the delays as they were.
     #[inline]
-    pub(super) fn fate(&self, chance: &mut Chance) -> Fate {
+    pub(crate) fn fate(&self, chance: &mut Chance) -> Fate {
         Fate {
             work: self.delay.draw(chance),
             is_reset: chance.even() < self.reset_rate.as_f64(),
@@ -70,17 +70,17 @@ impl Behaviour {
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fate {
-    pub(super) work: Nanos,
+pub(crate) struct Fate {
+    pub(crate) work: Nanos,
     /// Goes before failure.
-    pub(super) is_reset: bool,
-    pub(super) is_failure: bool,
+    pub(crate) is_reset: bool,
+    pub(crate) is_failure: bool,
 }
 
 impl Delay {
     /// A time of this law; takes one random number.
     #[inline]
-    pub(crate) fn draw(self, chance: &mut Chance) -> Nanos {
+    fn draw(self, chance: &mut Chance) -> Nanos {
         let scaled = |nanos: Nanos, by: f64| Nanos((nanos.0 as f64 * by) as u64);
         match self {
             Self::Fixed(time) => {

@@ -39,11 +39,11 @@ use crate::words;
 pub use behaviour::{Behaviour, Delay, Stall};
 pub use epics::{Flaws, Posting, PvPlan, PvType};
 pub use error::ServeError;
+pub(crate) use station::{FirstRequest, Station};
 
 use echo::Echo;
 use http::Http;
 use shard::{Manner, Shard};
-use station::{FirstRequest, Station};
 use target::Target;
 
 words! {

@@ -1,6 +1,9 @@
 //! The same shard in virtual time, for tests: a queue and a clock that move only when they are
 //! told to, and peers that answer as a test wants. Deterministic by seed.
 
+mod blamed;
+mod holes;
+mod known;
 mod peer;
 mod queue;
 mod truth;
@@ -11,7 +14,7 @@ use std::sync::atomic::Ordering;
 
 use crate::clock::Clock;
 use crate::engine::{Control, Live, Parts, PortPool, Shard, ShardYield, Stop};
-use crate::evidence::Request;
+use crate::evidence::{Entry, Hole, Request};
 use crate::plan::Plan;
 use crate::protocol::{Answer, Fault, Outgoing, Progress, Protocol};
 use crate::unit::{Instant, Nanos};
@@ -57,12 +60,29 @@ impl Protocol for OneByte {
 
 /// What a simulated run gave.
 struct SimRun {
-    yielded: ShardYield<Vec<Request>>,
+    yielded: ShardYield<Vec<Entry>>,
+    requests: Vec<Request>,
+    holes: Vec<Hole>,
 }
 
 impl SimRun {
+    fn new(yielded: ShardYield<Vec<Entry>>) -> Self {
+        let (mut requests, mut holes) = (Vec::new(), Vec::new());
+        for entry in &yielded.log {
+            match entry {
+                Entry::Request(request) => requests.push(*request),
+                Entry::Hole(hole) => holes.push(*hole),
+            }
+        }
+        Self { yielded, requests, holes }
+    }
+
     fn requests(&self) -> &[Request] {
-        &self.yielded.log
+        &self.requests
+    }
+
+    fn holes(&self) -> &[Hole] {
+        &self.holes
     }
 }
 
@@ -97,7 +117,7 @@ fn simulate_with(
     let mut shard = Shard::new(parts, plan, 0, &control, &live);
     let start = shard.connect().unwrap();
     assert_eq!(start, Some(START));
-    SimRun { yielded: shard.run(0, START, &mut ()).unwrap() }
+    SimRun::new(shard.run(0, START, &mut ()).unwrap())
 }
 
 /// Opens the connections only, for at most `limit`: when the shard said that it had tried them

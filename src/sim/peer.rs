@@ -1,5 +1,7 @@
 //! Targets of the simulator.
 
+use crate::arrival::Chance;
+use crate::serve::{Behaviour, FirstRequest, Station};
 use crate::unit::{Instant, Nanos};
 
 /// What a peer does to a connection, and when.
@@ -30,29 +32,25 @@ impl Peer for Fixed {
     }
 }
 
-/// One worker that takes `service` for each request, in order, and does nothing from `stall_at`
-/// on for `stall`.
-pub(super) struct Worker {
-    pub(super) service: Nanos,
-    pub(super) stall_at: Instant,
-    pub(super) stall: Nanos,
-    pub(super) free_at: Instant,
+/// What `onrush serve` does, to the nanosecond: its line, workers, delays and stalls.
+pub(super) struct Serves {
+    behaviour: Behaviour,
+    station: Station,
+    chance: Chance,
 }
 
-impl Worker {
-    pub(super) fn new(service: Nanos) -> Self {
-        Self { service, stall_at: Instant::NEVER, stall: Nanos::ZERO, free_at: Instant::ZERO }
+impl Serves {
+    pub(super) fn new(behaviour: Behaviour) -> Self {
+        let station = Station::new(&behaviour, FirstRequest::default());
+        let chance = Chance::stream(behaviour.seed, 1);
+        Self { behaviour, station, chance }
     }
 }
 
-impl Peer for Worker {
+impl Peer for Serves {
     fn request(&mut self, now: Instant) -> Vec<Deed> {
-        let mut begin = now.max(self.free_at);
-        if begin >= self.stall_at && begin < self.stall_at + self.stall {
-            begin = self.stall_at + self.stall;
-        }
-        self.free_at = begin + self.service;
-        vec![Deed::Bytes(self.free_at, b"+")]
+        let fate = self.behaviour.fate(&mut self.chance);
+        vec![Deed::Bytes(self.station.finish(now, fate.work), b"+")]
     }
 }
 

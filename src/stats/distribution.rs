@@ -88,6 +88,13 @@ impl Distribution {
         quantile.samples_beyond(self.count())
     }
 
+    /// Samples in the bucket of `value` and in those above.
+    pub fn count_from(&self, value: Nanos) -> u64 {
+        let below = self.buckets.partition_point(|bucket| bucket.highest < value.0);
+        let below = below.checked_sub(1).map_or(0, |last| self.buckets[last].up_to);
+        self.count() - below
+    }
+
     /// The value at `quantile` by nearest rank, to three digits, rounded up; `None` where fewer
     /// than [`SAMPLES_BEYOND_MIN`] samples lie beyond it.
     pub fn quantile(&self, quantile: Quantile) -> Option<Nanos> {
@@ -99,6 +106,12 @@ impl Distribution {
     pub fn nearest_rank(&self, quantile: Quantile) -> Option<Nanos> {
         let rank = self.count() - self.samples_beyond(quantile);
         self.at_rank(rank.max(1)).map(|bucket| self.shown(bucket))
+    }
+
+    /// The value that `share` of the samples, 0 to 1, do not exceed; `None` without samples.
+    pub(super) fn at_share(&self, share: f64) -> Option<Nanos> {
+        let rank = (share * self.count() as f64).ceil().max(1.0) as u64;
+        self.at_rank(rank.min(self.count())).map(|bucket| self.shown(bucket))
     }
 
     /// The whole distribution at rising quantiles, five steps to each halving of what lies
@@ -169,6 +182,14 @@ mod tests {
         assert_eq!(of(1..=999).nearest_rank(p("p99")), Some(Nanos(990)));
         assert_eq!(of(1..=19).quantile(p("p50")), None);
         assert_eq!(of(1..=20).quantile(p("p50")), Some(Nanos(10)));
+    }
+
+    #[test]
+    fn samples_are_counted_from_a_value_on() {
+        let hundred = of(1..=100);
+        let from = |nanos| hundred.count_from(Nanos(nanos));
+        assert_eq!([from(0), from(1), from(91), from(100), from(101)], [100, 100, 10, 1, 0]);
+        assert_eq!(of([]).count_from(Nanos(0)), 0);
     }
 
     #[test]

@@ -7,16 +7,17 @@ use super::{RunCommand, Url};
 use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::floors;
 use crate::cli::output::{JsonFile, Output};
 use crate::cli::terminal::{Standing, Terminal};
 use crate::doctor::{self, Case, State};
 use crate::engine::{self, Ended, Run, RunError};
 use crate::log;
 use crate::observe;
-use crate::outcome::{Gates, Verdict};
+use crate::outcome::{Gates, Summary, Verdict};
 use crate::plan::{ChannelPlan, Plan, Scheme};
 use crate::protocol::{Ca, Circuit, Http1, Protocol, Pva, Tcp};
-use crate::report;
+use crate::report::{self, Asked};
 use crate::ring;
 use crate::sys::{cpu, resource, signal};
 
@@ -26,8 +27,8 @@ pub(in crate::cli) fn execute(command: &mut RunCommand, terminal: &Terminal) -> 
         let (plan, body) = (&command.plan, &command.body[..]);
         match plan.target.scheme {
             Scheme::Tcp => carry_out(command, terminal, |_| Tcp::new(&plan.request)),
-            Scheme::Ca => on_circuits(command, terminal, |channels| Ca::new(channels)),
-            Scheme::Pva => on_circuits(command, terminal, |channels| Pva::new(channels)),
+            Scheme::Ca => on_circuits(command, terminal, Ca::new),
+            Scheme::Pva => on_circuits(command, terminal, Pva::new),
             Scheme::Http => {
                 let new = |slots| Http1::new(&plan.target, &plan.request, body, slots);
                 // Tried once for no slot, so that what makes no legal request is said.
@@ -124,7 +125,7 @@ fn carry_out<P: Protocol>(
     terminal: &Terminal,
     make: impl Fn(u32) -> P + Sync,
 ) -> Result<Exit, CliError> {
-    conclude(command, terminal, |run, on_standing| run.perform(&make, on_standing))
+    conclude(command, terminal, || perform(command, terminal, make))
 }
 
 /// The same on EPICS channels.
@@ -134,41 +135,89 @@ fn on_circuits<P: Circuit>(
     make: impl Fn(&ChannelPlan) -> P + Sync,
 ) -> Result<Exit, CliError> {
     let channels = command.plan.channels.as_ref().expect("its URL names channels");
-    conclude(command, terminal, |run, on_standing| {
-        run.perform_on(&command.names, || make(channels), on_standing)
+    let speak = || make(channels);
+    conclude(command, terminal, || {
+        watch(command, terminal, |run, on_standing| {
+            run.perform_on(&command.names, speak, on_standing)
+        })
     })
 }
 
-/// Performs the run, shows how far it is, then prints the report from its log.
+/// Performs the run, and prints the report from its log.
 fn conclude(
     command: &RunCommand,
     terminal: &Terminal,
-    perform: impl FnOnce(&Run<'_>, &mut dyn FnMut(&engine::Standing)) -> Result<Ended, RunError>,
+    perform: impl FnOnce() -> Result<Ended, RunError>,
 ) -> Result<Exit, CliError> {
-    let plan = &command.plan;
-    let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
     let logs = [command.out.clone()];
     let json = command.output.open_json(&logs)?;
+    let Ended { signal } = match perform() {
+        Ok(ended) => ended,
+        Err(RunError::Stopped(Some(signal))) => return Ok(Exit::Signal(signal)),
+        Err(error) => return Err(CliError::CannotRun(error.to_string())),
+    };
+    show(&logs, &Asked::default(), &command.output, json, &command.gates, terminal)
+        .map(|shown| Exit::of_run(signal, shown.invalid, shown.breached))
+}
+
+/// Does the run, and shows how far it is.
+fn perform<P: Protocol>(
+    command: &RunCommand,
+    terminal: &Terminal,
+    make: impl Fn(u32) -> P + Sync,
+) -> Result<Ended, RunError> {
+    watch(command, terminal, |run, on_standing| run.perform(make, on_standing))
+}
+
+/// Lets `perform` do the run, and shows how far it is.
+fn watch(
+    command: &RunCommand,
+    terminal: &Terminal,
+    perform: impl FnOnce(&Run<'_>, &mut dyn FnMut(&engine::Standing)) -> Result<Ended, RunError>,
+) -> Result<Ended, RunError> {
+    let plan = &command.plan;
+    let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
     // The main thread stays off the shards' CPUs; where it cannot, it is at least mostly asleep.
     let _ = command.spare_cpus.0.first().map(|&spare| cpu::pin_to(spare));
     let run = Run { plan, environment: &environment, log: &command.out };
     let mut progress = terminal.progress(plan);
-    let ended = perform(&run, &mut |standing| {
+    perform(&run, &mut |standing| {
         progress.draw(&Standing {
             elapsed: standing.elapsed,
             sessions_done: standing.sessions_ended,
             in_flight: standing.sessions_open,
             errors: standing.failed,
         });
-    });
-    drop(progress);
-    let Ended { signal } = match ended {
-        Ok(ended) => ended,
-        Err(RunError::Stopped(Some(signal))) => return Ok(Exit::Signal(signal)),
-        Err(error) => return Err(CliError::CannotRun(error.to_string())),
-    };
-    show(&logs, false, &command.output, json, &command.gates, terminal)
-        .map(|shown| Exit::of_run(signal, shown.invalid, shown.breached))
+    })
+}
+
+/// What a run came to that is not to be printed.
+pub(in crate::cli) enum Measured {
+    /// It ran to its end.
+    Whole(Box<Summary>),
+    /// This signal ended it.
+    Interrupted(i32),
+}
+
+/// Does what `args` say of an HTTP target, and prints nothing but what is wrong.
+pub(in crate::cli) fn measure(args: &RunArgs, terminal: &Terminal) -> Result<Measured, CliError> {
+    let cannot = |error: &dyn std::fmt::Display| CliError::CannotRun(error.to_string());
+    let mut command = RunCommand::new(args)?;
+    let _host = Host::prepare(&mut command, terminal)?;
+    let (plan, body) = (&command.plan, &command.body[..]);
+    let new = |slots| Http1::new(&plan.target, &plan.request, body, slots);
+    new(0).map_err(|error| cannot(&error))?;
+    let make = |slots| new(slots).expect("it was tried before");
+    match perform(&command, terminal, make) {
+        Ok(Ended { signal: Some(signal) }) | Err(RunError::Stopped(Some(signal))) => {
+            Ok(Measured::Interrupted(signal))
+        }
+        Ok(Ended { signal: None }) => {
+            let summary = report::load_files(std::slice::from_ref(&command.out), &Asked::default());
+            Ok(Measured::Whole(Box::new(summary.map_err(|error| cannot(&error))?)))
+        }
+        Err(error) => Err(cannot(&error)),
+    }
 }
 
 /// What a report came to.
@@ -180,15 +229,21 @@ pub(in crate::cli) struct Shown {
 /// Reads `logs`, judges and prints; into `json`, too.
 pub(in crate::cli) fn show(
     logs: &[std::path::PathBuf],
-    force: bool,
+    asked: &Asked,
     output: &Output,
     json: Option<JsonFile>,
     gates: &Gates,
     terminal: &Terminal,
 ) -> Result<Shown, CliError> {
     let cannot = |error: &dyn std::fmt::Display| CliError::CannotRun(error.to_string());
-    let mut summary = report::load_files(logs, force).map_err(|error| cannot(&error))?;
+    let mut summary = report::load_files(logs, asked).map_err(|error| cannot(&error))?;
     summary.judge(gates);
+    if let Some(folder) = floors::folder() {
+        match floors::find(&folder, &summary.environment) {
+            Ok(floor) => floor.into_iter().for_each(|floor| summary.stand_beside(floor)),
+            Err(broken) => terminal.notice(broken),
+        }
+    }
     let options = report::text::Options { colour: terminal.colour(), spectrum: output.latency };
     // Both, whichever of them fails.
     let printed = terminal.print(&output.format.write(&summary, options));

@@ -22,7 +22,7 @@ use crate::sys::{cpu, socket};
 use crate::unit::Nanos;
 
 pub use execute::speak;
-pub(super) use execute::{execute, show, trial};
+pub(super) use execute::{Measured, execute, measure, show, trial};
 use machine::Placement;
 pub(super) use machine::cpus_of;
 use sources::SourceList;

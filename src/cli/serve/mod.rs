@@ -98,7 +98,7 @@ fn behaviour_of(args: &ServeArgs, shards: usize) -> Result<Behaviour, CliError> 
         .transpose()?;
     if let (Some(workers), 2..) = (workers, shards) {
         let rule = format!(
-            "one shard keeps the line before them, not {shards}, like --workers {workers} --shards 1"
+            "one shard keeps their line, not {shards}, like --workers {workers} --shards 1"
         );
         return Err(CliError::rule("--workers", workers, rule));
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::cli::args::ServeArgs;
-use crate::cli::error::{CliError, parse, read, read_count};
+use crate::cli::error::{CliError, parse, read, read_count, read_if_given};
 use crate::serve::{Flaws, Kind, PvPlan};
 use crate::unit::Rate;
 
@@ -37,6 +37,7 @@ pub(super) fn pvs_of(args: &ServeArgs, kind: Kind) -> Result<PvPlan, CliError> {
         prefix: prefix_of(args.prefix.as_deref().unwrap_or("P"))?,
         pvs: count("--pvs", &args.pvs, PVS_MAX)?.unwrap_or(100) as u32,
         rate,
+        post_for: read_if_given("--post-for", &args.post_for)?,
         posting: read("--pattern", &args.pattern, "rush")?,
         pv_type: read("--type", &args.pv_type, "double")?,
         elements: count("--array", &args.array, ELEMENTS_MAX)?.unwrap_or(1) as u32,
@@ -68,7 +69,8 @@ pub(super) fn check_network(args: &ServeArgs, listen: SocketAddr) -> Result<(), 
 
 /// Flags of the other kinds of target.
 fn refuse_strangers(args: &ServeArgs, kind: Kind) -> Result<(), CliError> {
-    let switch = |is_set: bool| is_set.then(String::new);
+    // A switch has no value of its own to show.
+    let switch = |is_set: bool| is_set.then(|| kind.to_string());
     let of_pvs = [
         ("--pvs", args.pvs.clone()),
         ("--rate", args.rate.clone()),
@@ -76,6 +78,7 @@ fn refuse_strangers(args: &ServeArgs, kind: Kind) -> Result<(), CliError> {
         ("--type", args.pv_type.clone()),
         ("--array", args.array.clone()),
         ("--pattern", args.pattern.clone()),
+        ("--post-for", args.post_for.clone()),
         ("--clients-max", args.clients_max.clone()),
         ("--no-coalesce", switch(args.no_coalesce)),
         ("--drop-every", args.drop_every.clone()),

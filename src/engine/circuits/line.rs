@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::evidence::{Phase, Step};
 use crate::log::Append;
 use crate::protocol::{Circuit, Size};
-use crate::ring::{Op, Queue, Token};
+use crate::ring::{Kind, Op, Queue, Token};
 use crate::sys::errno::{EADDRINUSE, EADDRNOTAVAIL, ETIMEDOUT};
 use crate::unit::{Instant, Nanos};
 
@@ -80,7 +80,7 @@ impl<S> Line<S> {
         }
     }
 
-    fn token(&self, line: u32) -> Token {
+    pub(super) fn token(&self, line: u32) -> Token {
         Token::new(line, self.generation)
     }
 
@@ -126,7 +126,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
         it.since = now;
         self.opening += 1;
         let op = Op::Open { source: endpoint.source, port: endpoint.port };
-        self.queue.push(op, it.token(line));
+        self.push(op, line);
     }
 
     pub(super) fn on_bind(&mut self, line: u32, step: Step, result: i32, now: Instant) {
@@ -139,7 +139,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
         }
         it.state = State::Connecting;
         it.since = now;
-        self.queue.push(Op::Connect, it.token(line));
+        self.push(Op::Connect, line);
     }
 
     pub(super) fn on_connect(&mut self, line: u32, result: i32, now: Instant) {
@@ -164,7 +164,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
     pub(super) fn arm(&mut self, line: u32) {
         let it = &mut self.lines[line as usize];
         it.receiving = true;
-        self.queue.push(Op::ReceiveMany, it.token(line));
+        self.push(Op::ReceiveMany, line);
     }
 
     /// What the circuit has to say goes out with the next flush.
@@ -191,7 +191,6 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
             }
             let length = waiting.len().min(SCRATCH_BYTES);
             self.queue.scratch(line)[..length].copy_from_slice(&waiting[..length]);
-            self.queue.push(Op::SendScratchTold(length), it.token(line));
             it.sending = true;
             it.said_at = now;
             it.sent += length;
@@ -199,6 +198,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
                 it.out.clear();
                 it.sent = 0;
             }
+            self.push(Op::SendScratchTold(length), line);
         }
     }
 
@@ -219,11 +219,16 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
             return;
         }
         self.course.tally.count_error(self.course.phase, step, errno);
-        let token = it.token(line);
-        if it.state != State::Opening {
-            self.queue.push(Op::Cancel, token);
+        let in_flight = [
+            (it.receiving, Kind::Receive),
+            (it.sending, Kind::Send),
+            (it.state == State::Connecting, Kind::Connect),
+        ];
+        for (_, kind) in in_flight.into_iter().filter(|(is_in_flight, _)| *is_in_flight) {
+            self.push(Op::Cancel(kind), line);
         }
-        self.queue.push(Op::Close, token);
+        self.push(Op::Close, line);
+        let it = &mut self.lines[line as usize];
         self.opening -= u32::from(matches!(it.state, State::Opening | State::Connecting));
         self.course.connections_open -= u64::from(it.connected);
         let was_up = it.state == State::Up;

@@ -13,11 +13,11 @@ use crate::log::Append;
 use crate::outcome::Series;
 use crate::plan::{Idle, OnCap, Operation, Plan};
 use crate::protocol::{Circuit, Event, Size, Verb};
-use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Queue, Wait};
+use crate::ring::{Completion, Kind, OPERATIONS_PER_OPEN, Op, Queue, Wait};
 use crate::unit::{Instant, Nanos, Rate};
 
 use super::super::control::{Control, Live, Stop};
-use super::super::course::Course;
+use super::super::course::{Course, WAKE_EARLY};
 use super::super::list::{Links, List};
 use super::super::ports::PortPool;
 use super::super::seams::{Edges, Parts, ShardError, ShardYield};
@@ -27,9 +27,6 @@ const BATCH: usize = 16;
 
 /// How often the circuits are looked after.
 const TEND_EVERY: Nanos = Nanos::from_millis(20);
-
-/// A sleeping shard wakes this long before an arrival is due and spins the rest.
-const WAKE_EARLY: Nanos = Nanos::from_micros(80);
 
 /// The longest that a shard waits before it looks at the stop flag again.
 const WAIT_MAX: Nanos = Nanos::from_millis(10);
@@ -159,7 +156,8 @@ impl<'a, Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'a, Q, C, P, L>
         loop {
             let now = self.clock.now();
             self.book.now = now;
-            self.reap(now);
+            let count = self.queue.reap(&mut self.batch);
+            self.handle(count, now);
             if self.tend(now) {
                 let (settled, served) = self.settled();
                 if settled != before {
@@ -233,9 +231,11 @@ impl<'a, Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'a, Q, C, P, L>
     #[inline]
     fn pass(&mut self, edges: &mut impl Edges) -> Result<(), ShardError> {
         let now = self.clock.now();
-        self.course.enter(now, self.takes());
+        let count = self.queue.reap(&mut self.batch);
+        let idle = self.takes();
+        self.course.look_back(&mut self.log, count as u32, now, idle);
         self.book.now = now;
-        self.reap(now);
+        self.handle(count, now);
         self.expire(now);
         self.tend(now);
         self.course.turn(now, &mut self.queue, edges);
@@ -249,13 +249,11 @@ impl<'a, Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'a, Q, C, P, L>
         Ok(())
     }
 
-    /// Takes what the queue completed.
+    /// Handles the first `count` completions of the batch.
     #[inline]
-    fn reap(&mut self, now: Instant) {
+    fn handle(&mut self, count: usize, now: Instant) {
         // Lent out while its completions are handled; to make one anew would clear it each pass.
-        let mut batch = std::mem::take(&mut self.batch);
-        let count = self.queue.reap(&mut batch);
-        self.course.work += count as u32;
+        let batch = std::mem::take(&mut self.batch);
         for completion in &batch[..count] {
             self.on_completion(completion, now);
             self.queue.release(completion);
@@ -326,6 +324,13 @@ impl<'a, Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'a, Q, C, P, L>
         let oldest = self.awaiting.first().map(|lane| self.lanes[lane as usize].since());
         let timeout = oldest.map_or(Instant::NEVER, |since| since + self.course.plan.timeout);
         self.course.edge(now).min(timeout).since(now).min(WAIT_MAX)
+    }
+
+    /// Pushes an operation on a circuit.
+    #[inline]
+    pub(super) fn push(&mut self, op: Op, line: u32) {
+        self.course.work.pushed += 1;
+        self.queue.push(op, self.lines[line as usize].token(line));
     }
 
     pub(super) fn has_room(&mut self) -> bool {

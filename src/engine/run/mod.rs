@@ -3,6 +3,7 @@
 
 mod error;
 mod kind;
+mod lookout;
 mod shard_thread;
 
 use std::net::IpAddr;
@@ -14,9 +15,9 @@ use super::circuits::all_uses;
 use super::control::{Control, Live, Stop};
 use super::ports::{Endpoint, LeftOver};
 use crate::clock::{self, Clock, Source};
-use crate::evidence::{Environment, Evidence, Tally, Watched};
+use crate::evidence::{Environment, Evidence, Tally};
 use crate::log::{self, Keeper};
-use crate::observe::{self, Hold, Watch};
+use crate::observe::{self, Hold};
 use crate::outcome::Trailer;
 use crate::plan::{Close, Plan};
 use crate::protocol::{Circuit, Protocol};
@@ -26,6 +27,7 @@ use crate::unit::{Field, Instant, Nanos};
 
 pub use error::RunError;
 use kind::{Circuits, Kind, Requests};
+use lookout::{Lookout, Seen};
 use shard_thread::{Done, Seat};
 
 /// How often the log's memory is tended and the user is told.
@@ -176,7 +178,7 @@ struct Tended {
     start: Instant,
     signal: Option<i32>,
     cut_short: Option<String>,
-    watched: Watched,
+    seen: Seen,
 }
 
 impl Desk<'_> {
@@ -193,15 +195,11 @@ impl Desk<'_> {
     ) -> Result<Tended, RunError> {
         self.await_connections(threads)?;
         let plan = self.run.plan;
-        let mut watch = None;
-        let mut watched = Watched::default();
         let start = self.source.now() + START_AFTER;
         keeper.start(start, clock::wall_ns() + START_AFTER.0);
         self.control.start(start);
-        let (measure_at, mut end_at) = (start + plan.warmup, Instant::NEVER);
-        if plan.count.is_none() {
-            end_at = measure_at + plan.duration;
-        }
+        let mut lookout = Lookout::new(plan, start);
+        lookout.look(self.source.now(), false);
         let (mut asked, mut cut_short) = (None, None);
         while !threads.iter().all(ScopedJoinHandle::is_finished) {
             clock::sleep(TEND_EVERY);
@@ -218,18 +216,10 @@ impl Desk<'_> {
                 let target = plan.target.address;
                 return Err(RunError::Unreachable { target, what: "connections", why: None });
             }
-            if watch.is_none() && now >= measure_at {
-                watch = Watch::start(plan.watch_pid, plan.watch_dev.as_deref()).ok();
-            }
-            if now < end_at
-                && asked.is_none()
-                && let Some(watch) = &watch
-            {
-                watched = watch.watched(now.since(measure_at));
-            }
+            lookout.look(now, asked.is_some());
             on_standing(&self.standing(now.since(start)));
         }
-        Ok(Tended { keeper, start, signal: asked, cut_short, watched })
+        Ok(Tended { keeper, start, signal: asked, cut_short, seen: lookout.seen() })
     }
 
     /// Waits until every shard has tried all its connections.
@@ -310,6 +300,12 @@ fn explain(error: RunError, dones: &[Done]) -> RunError {
     error.with_cause(tally.errors.iter().max_by_key(|error| error.count).copied())
 }
 
+/// The CPU that a shard is tied to.
+fn cpu_of(plan: &Plan, shard: u32) -> usize {
+    let cpus = &plan.cpus.0;
+    cpus[shard as usize % cpus.len().max(1)]
+}
+
 /// Puts together what the shards and the main thread have.
 fn close_books(plan: &Plan, tended: Tended, dones: Vec<Done>) -> (Keeper, Trailer) {
     let measure_at = tended.start + plan.warmup;
@@ -318,12 +314,15 @@ fn close_books(plan: &Plan, tended: Tended, dones: Vec<Done>) -> (Keeper, Traile
         measured: ended_at.since(measure_at),
         signal: tended.signal,
         cut_short: tended.cut_short,
-        watch: tended.watched,
+        watch: tended.seen.watched,
+        machine: tended.seen.machine,
         ..Evidence::default()
     };
     let mut trailer = Trailer::default();
+    let mut cpus = tended.seen.cpus.into_iter();
     for Done { evidence: mut shard, last_done_at, times, ages, .. } in dones {
         shard.span = last_done_at.since(measure_at);
+        shard.on_cpu = cpus.next().unwrap_or_default();
         evidence.shards.push(shard);
         trailer.series.extend(times);
         trailer.ages.extend(ages);

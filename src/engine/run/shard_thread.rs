@@ -3,16 +3,15 @@
 use super::super::ports::{Endpoint, LeftOver, PortPool};
 use super::super::seams::{Edges, Parts, ShardYield};
 use super::kind::{Drive, Kind, Post};
-use super::{Control, Live, RunError, hold, source_index};
+use super::{Control, Live, RunError, cpu_of, hold, source_index};
 use crate::clock::{Clock, Source};
 use crate::evidence::ShardEvidence;
 use crate::log::Writer;
-use crate::observe;
+use crate::observe::ThreadMeter;
 use crate::outcome::{Ages, Series};
 use crate::plan::{Close, LogMode, Plan};
 use crate::ring::{Setup, UringQueue};
 use crate::sys::cpu;
-use crate::sys::resource::Usage;
 use crate::unit::Instant;
 
 /// Bytes of a receive buffer: a large answer is few completions, a small one touches what it fills.
@@ -53,7 +52,7 @@ impl Seat<'_> {
     }
 
     fn work_by<C: Clock>(self, clock: C, kind: &impl Kind) -> Result<Done, RunError> {
-        let cpu = self.cpu();
+        let cpu = cpu_of(self.plan, self.index);
         cpu::pin_to(cpu).map_err(|error| RunError::Pin(cpu, error))?;
         cpu::name_thread(&format!("shard-{}", self.index));
         // A sleeping shard is to wake when it is due, not when it suits the kernel; where this
@@ -77,11 +76,6 @@ impl Seat<'_> {
         shard.log_mut().start(start);
         let yielded = shard.run(index, start, &mut meter).map_err(RunError::Shard)?;
         Ok(meter.done(yielded))
-    }
-
-    fn cpu(&self) -> usize {
-        let cpus = &self.plan.cpus.0;
-        cpus[self.index as usize % cpus.len().max(1)]
     }
 
     fn setup(&self, slots: u32, (templates, scratch_bytes): (Vec<Vec<u8>>, usize)) -> Setup {
@@ -119,14 +113,14 @@ impl Seat<'_> {
 
 /// Reads what the kernel charges the thread, at the edges of the measure phase.
 struct Meter {
-    before: Usage,
+    thread: ThreadMeter,
     evidence: ShardEvidence,
 }
 
 impl Meter {
     fn new(cpu: usize, ring: String) -> Self {
         let evidence = ShardEvidence { cpu: cpu as u64, ring, ..ShardEvidence::default() };
-        Self { before: Usage::default(), evidence }
+        Self { thread: ThreadMeter::new(), evidence }
     }
 
     fn done(mut self, yielded: ShardYield<Writer>) -> Done {
@@ -138,9 +132,8 @@ impl Meter {
         self.evidence.operations = counters.operations;
         self.evidence.cq_overflows = counters.overflows;
         self.evidence.passes = yielded.passes;
-        self.evidence.stalls = Some(yielded.stalls.count);
-        self.evidence.stalled_ns = Some(yielded.stalls.total.0);
-        self.evidence.stall_max_ns = Some(yielded.stalls.longest.0);
+        self.evidence.holes = Some(yielded.holes);
+        self.evidence.busy = Some(yielded.busy);
         self.evidence.stale_completions = yielded.stale_completions;
         self.evidence.buffers_exhausted = yielded.buffers_exhausted;
         let (updates, ages) = yielded.updates.unzip();
@@ -157,10 +150,10 @@ impl Meter {
 
 impl Edges for Meter {
     fn begin(&mut self) {
-        self.before = Usage::of_thread();
+        self.thread.begin();
     }
 
     fn end(&mut self) {
-        observe::charge_thread(&mut self.evidence, &self.before);
+        self.thread.charge(&mut self.evidence);
     }
 }

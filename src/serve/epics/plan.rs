@@ -1,7 +1,7 @@
 //! Which PVs are served, and how their values come.
 
 use super::flaws::Flaws;
-use crate::unit::Rate;
+use crate::unit::{Nanos, Rate};
 use crate::words;
 
 words! {
@@ -37,6 +37,8 @@ pub struct PvPlan {
     pub rate: Rate,
     /// How the posts of all of them lie in time.
     pub posting: Posting,
+    /// Time from the start after which no more is posted; `None`: never.
+    pub post_for: Option<Nanos>,
     /// What the values are.
     pub pv_type: PvType,
     /// Elements of a value, at least 1: element i is the count plus i.
@@ -81,6 +83,7 @@ pub(super) fn sample() -> PvPlan {
         pvs: 3,
         rate: Rate::per_second(10),
         posting: Posting::Rush,
+        post_for: None,
         pv_type: PvType::Double,
         elements: 1,
         clients_max: Some(4),

@@ -10,6 +10,8 @@ pub(super) struct Posts {
     start: Instant,
     rate: Rate,
     posting: Posting,
+    /// From here on nothing is posted.
+    end: Instant,
     pvs: u32,
     /// The PV that is next.
     pv: u32,
@@ -49,6 +51,7 @@ impl Posts {
             start,
             rate: plan.rate,
             posting: plan.posting,
+            end: plan.post_for.map_or(Instant::NEVER, |length| start + length),
             pvs: plan.pvs,
             pv: 0,
             due: start,
@@ -64,10 +67,11 @@ impl Posts {
         posts
     }
 
-    /// The next post: its PV, and when it is due.
+    /// The next post: its PV, and when it is due; [`Instant::NEVER`] once there is none.
     #[inline]
     pub(super) fn peek(&self) -> (u32, Instant) {
-        (self.pv, self.due)
+        let due = if self.due < self.end { self.due } else { Instant::NEVER };
+        (self.pv, due)
     }
 
     /// Steps over the next post.
@@ -133,6 +137,20 @@ mod tests {
         let tick =
             |number: u64| [0, 1, 2].map(|pv| (pv, number * 100_000_000 + thirds[pv as usize]));
         assert_eq!(first(6, Posting::Even), [tick(1), tick(2)].concat());
+    }
+
+    #[test]
+    fn nothing_is_posted_after_the_end() {
+        let post_for = Some(Nanos::from_millis(100));
+        let ended = PvPlan { post_for, posting: Posting::Even, ..plan::sample() };
+        let posts = Posts::new(&ended, 1, Instant(1_000));
+        assert_eq!(posts.peek(), (0, Instant::NEVER), "the first is due at 100 ms");
+        let longer = PvPlan { post_for: Some(Nanos::from_millis(134)), ..ended };
+        let mut posts = Posts::new(&longer, 1, Instant(1_000));
+        posts.advance();
+        assert_eq!(posts.peek(), (1, Instant(1_000 + 133_333_333)));
+        posts.advance();
+        assert_eq!(posts.peek().1, Instant::NEVER);
     }
 
     #[test]

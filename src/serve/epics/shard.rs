@@ -437,8 +437,9 @@ impl<D: Dialect> Shard<D> {
     fn close(&mut self, slot: u32) {
         let client = &mut self.clients[slot as usize];
         let token = Token::new(slot, client.generation);
-        if client.is_receiving || client.sending > 0 {
-            self.ring.cancel(slot, token.of(Kind::Cancel).to_bits());
+        let in_flight = [(client.is_receiving, Kind::Receive), (client.sending > 0, Kind::Send)];
+        for (_, kind) in in_flight.into_iter().filter(|(is_in_flight, _)| *is_in_flight) {
+            self.ring.cancel(token.of(kind).to_bits(), token.of(Kind::Cancel).to_bits());
         }
         self.ring.close(slot, token.of(Kind::Close).to_bits());
         for channel in client.channels.drain() {

@@ -288,9 +288,12 @@ impl Uring {
         self.push(entry.flags(Flags::BUFFER_SELECT), user_data);
     }
 
-    /// Cancels every operation on `slot`; completes only if it fails.
-    pub fn cancel(&mut self, slot: u32, user_data: u64) {
-        let all = CancelBuilder::fd(Fixed(slot)).all();
+    /// Cancels every operation whose user data is `of`; completes only if it fails.
+    pub fn cancel(&mut self, of: u64, user_data: u64) {
+        // The kernel finds them in a table by their user data, and by their descriptor only in a
+        // walk through all that is in flight on the ring. To cancel `all` is not to fail where
+        // there are none.
+        let all = CancelBuilder::user_data(of).all();
         let entry = opcode::AsyncCancel2::new(all).build();
         self.push(entry.flags(Flags::SKIP_SUCCESS), user_data);
     }
@@ -456,6 +459,9 @@ impl Drop for Uring {
     fn drop(&mut self) {
         let ring = self.ring.0.as_raw_fd();
         let idle = setup::cancel_all(ring);
+        // Sockets close now, not when the kernel comes to tear the ring down: a server can be
+        // started again on its port at once.
+        let _ = self.ring.0.submitter().unregister_files();
         if let Some(index) = self.registered {
             setup::unregister_ring(ring, index);
         }

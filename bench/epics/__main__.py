@@ -1,0 +1,121 @@
+"""EPICS servers and clients side by side: what each costs, and whether the updates arrived.
+
+    cargo build --release && tools/epics-tables --write docs/epics.md
+
+N records that change R times a second, M monitors on each: the real packages (softioc, aioca,
+p4p) at both ends, and beside each row the same with Onrush as client, as server, and as both.
+The server has one core and the client another. Loopback only; ends only what it started.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import ends
+import rows
+from measure import run_row
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def main():
+    options = options_of(sys.argv[1:])
+    if not os.access(options.onrush, os.X_OK):
+        sys.exit(f"epics: no {options.onrush}: 'cargo build --release' makes it")
+    notice(f"load average {os.getloadavg()[0]:.2f}: it should be near 0 before a measurement")
+    said = {"machine": machine(options)}
+    with tempfile.TemporaryDirectory(prefix="onrush-epics-") as folder:
+        place = ends.Place(options.onrush, pathlib.Path(folder), options.server_cpu,
+                           options.client_cpu)
+        for name, table in rows.TABLES.items():
+            if options.only and name not in options.only:
+                continue
+            said[name] = table_of(table, options, place)
+    print("\n\n".join(said.values()))
+    if options.write:
+        write(options.write, said)
+
+
+def options_of(arguments):
+    parser = argparse.ArgumentParser(prog="bench/epics", description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--seconds", type=float, default=20, help="length of what is measured (%(default)s)")
+    add("--repeats", type=int, default=3, help="runs of each row (%(default)s)")
+    add("--only", action="append", choices=tuple(rows.TABLES), help="a table; repeatable")
+    add("--server-cpu", type=int, default=0)
+    add("--client-cpu", type=int, default=1)
+    add("--onrush", default=str(ROOT / "target/release/onrush"))
+    add("--write", metavar="FILE", type=pathlib.Path,
+        help="put the tables between the markers of FILE")
+    return parser.parse_args(arguments)
+
+
+def table_of(table, options, place):
+    """Rows of medians; each round runs every row once, so that the machine's moods meet all."""
+    cells = [[] for _ in table]
+    for number in range(options.repeats):
+        for row, seen in zip(table, cells):
+            figures = run_row(row, options.seconds, place)
+            seen.append(figures)
+            notice(f"{row.title}, round {number + 1} of {options.repeats}: "
+                   f"{figures.get('note') or 'ran'}, received {figures.get('received_per_s')}/s, "
+                   f"lost {figures.get('lost')}")
+    lines = ["| " + " | ".join(title for title, _, _ in rows.COLUMNS) + " |",
+             "|" + "---|" * 2 + "---:|" * (len(rows.COLUMNS) - 2)]
+    for row, seen in zip(table, cells):
+        cell = [median_cell(row, seen, key, form) for _, key, form in rows.COLUMNS]
+        lines.append("| " + " | ".join(cell) + " |")
+    return "\n".join(lines)
+
+
+def median_cell(row, seen, key, form):
+    if hasattr(row, key):
+        return str(getattr(row, key))
+    values = [figures[key] for figures in seen if figures.get(key) is not None]
+    if not values:
+        return "n/a"
+    if isinstance(values[0], str):
+        return "; ".join(dict.fromkeys(values))
+    return format(statistics.median(values), form)
+
+
+def machine(options):
+    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
+    cpu = re.search(r"model name\s*: (.*)", cpuinfo)
+    date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True,
+                            capture_output=True).stdout.strip()
+    onrush = subprocess.run([options.onrush, "-V"], text=True, capture_output=True).stdout.strip()
+    packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in
+                         ("softioc", "aioca", "p4p", "epicscorelibs", "pvxslibs"))
+    return (f"- {date}; Linux {platform.release()}; {os.cpu_count()} x "
+            f"{cpu.group(1) if cpu else platform.machine()}; commit {commit or 'unknown'}\n"
+            f"- medians of {options.repeats} runs of {options.seconds:g} s; server on CPU "
+            f"{options.server_cpu}, client on CPU {options.client_cpu}\n"
+            f"- {onrush}; Python {platform.python_version()}; {packages}")
+
+
+def write(path, said):
+    text = path.read_text()
+    for name, body in said.items():
+        block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.S)
+        text, count = block.subn(lambda m: f"{m[1]}\n{body}\n\n{m[2]}", text)
+        if not count:
+            sys.exit(f"epics: {path} has no <!-- {name} --> ... <!-- end {name} -->")
+    path.write_text(text)
+
+
+def notice(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

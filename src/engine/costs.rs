@@ -1,0 +1,130 @@
+//! What a shard's own work usually takes, learned from its passes.
+//!
+//! Without it an honest batch of 64 sends would look like a time in which the shard was away, or
+//! the allowance for it would hide every shorter one.
+
+/// What a pass of the loop did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Work {
+    /// Sessions started.
+    pub(super) started: u32,
+    /// Operations pushed.
+    pub(super) pushed: u32,
+    /// Completions handled.
+    pub(super) handled: u32,
+    /// Completions that the kernel came with at its end.
+    pub(super) came: u32,
+}
+
+impl Work {
+    /// All of them together: each takes about as long.
+    #[inline]
+    pub(super) fn pieces(self) -> u32 {
+        self.pushed + self.handled + self.came
+    }
+}
+
+/// Sizes of batch that are told apart: 0, 1, 2-3, 4-7 and so on; the last is open.
+const SIZES: usize = 8;
+
+/// Bounds of what a piece may take, in ns. No pass is excused for more than twice the upper one
+/// a piece: a fresh connection takes the kernel some 40 us.
+const COST_MIN: u32 = 100;
+const COST_MAX: u32 = 50_000;
+
+/// An estimate moves by this part of itself, up or down: it settles at the median, which a few
+/// passes with a hole in them cannot lift.
+const STEP: u32 = 16;
+
+/// The median cost of a piece of work in ns, for each size of what was pushed and of what came.
+#[derive(Debug)]
+pub(super) struct Costs {
+    piece_ns: [[u32; SIZES]; SIZES],
+}
+
+impl Costs {
+    pub(super) fn new() -> Self {
+        Self { piece_ns: [[COST_MAX; SIZES]; SIZES] }
+    }
+
+    /// What this work usually takes, in ns.
+    #[inline]
+    pub(super) fn usual(&self, work: Work) -> u64 {
+        let completed = work.handled + work.came;
+        u64::from(self.piece_ns[size(work.pushed)][size(completed)]) * u64::from(work.pieces())
+    }
+
+    /// Learns from a pass that took `took_ns` where `usual_ns` was expected.
+    #[inline]
+    pub(super) fn learn(&mut self, work: Work, took_ns: u64, usual_ns: u64) {
+        let completed = work.handled + work.came;
+        let piece_ns = &mut self.piece_ns[size(work.pushed)][size(completed)];
+        let step = *piece_ns / STEP + 1;
+        *piece_ns = if took_ns > usual_ns {
+            (*piece_ns + step).min(COST_MAX)
+        } else {
+            (*piece_ns - step).max(COST_MIN)
+        };
+    }
+}
+
+#[inline]
+fn size(count: u32) -> usize {
+    ((u32::BITS - count.leading_zeros()) as usize).min(SIZES - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(pushed: u32, handled: u32) -> Work {
+        Work { pushed, handled, ..Work::default() }
+    }
+
+    /// What is expected of `work` after passes that took so long.
+    fn learned(work: Work, passes: impl IntoIterator<Item = u64>) -> u64 {
+        let mut costs = Costs::new();
+        for took_ns in passes {
+            costs.learn(work, took_ns, costs.usual(work));
+        }
+        costs.usual(work)
+    }
+
+    #[track_caller]
+    fn check(found: u64, expect: u64) {
+        assert!(found.abs_diff(expect) * 4 <= expect, "{found} for {expect}");
+    }
+
+    #[test]
+    fn what_work_takes_is_learned_in_a_few_hundred_passes() {
+        check(learned(work(1, 1), [7_000; 200]), 7_000);
+        check(learned(work(8, 0), [64_000; 200]), 64_000);
+        check(learned(work(0, 64), [90_000; 200]), 90_000);
+    }
+
+    #[test]
+    fn a_stop_in_one_pass_of_three_does_not_count_as_work() {
+        let passes = (0..900).map(|i| if i % 3 == 0 { 3_000_000 } else { 10_000 });
+        let found = learned(work(2, 1), passes);
+        assert!((8_000..16_000).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn what_was_never_seen_is_excused_and_nothing_without_bound() {
+        let most = u64::from(COST_MAX);
+        assert_eq!(learned(work(3, 4), []), 7 * most);
+        assert_eq!(learned(work(3, 4), [u64::MAX; 999]), 7 * most);
+        assert_eq!(learned(work(3, 4), [0; 999]), 7 * u64::from(COST_MIN));
+        assert_eq!(learned(work(0, 0), [0; 9]), 0);
+    }
+
+    #[test]
+    fn batches_of_other_sizes_are_learned_apart() {
+        let mut costs = Costs::new();
+        for _ in 0..200 {
+            costs.learn(work(1, 0), 1_000, costs.usual(work(1, 0)));
+        }
+        check(costs.usual(work(1, 0)), 1_000);
+        assert_eq!(costs.usual(work(2, 0)), 2 * u64::from(COST_MAX));
+    }
+}

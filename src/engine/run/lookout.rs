@@ -1,0 +1,82 @@
+//! What the main thread watches while the shards measure: the machine, and what the user named.
+
+use super::TEND_EVERY;
+use crate::evidence::{CpuSeen, Machine, Watched};
+use crate::observe::{Look, Watch};
+use crate::plan::Plan;
+use crate::unit::Instant;
+
+/// Looks at the machine at the edges of the measure phase, and at what is watched within it.
+pub(super) struct Lookout<'a> {
+    plan: &'a Plan,
+    /// The CPU of each shard.
+    cpus: Vec<usize>,
+    measure_at: Instant,
+    end_at: Instant,
+    before: Option<Look>,
+    after: Option<Look>,
+    watch: Option<Watch>,
+    watched: Watched,
+}
+
+impl<'a> Lookout<'a> {
+    pub(super) fn new(plan: &'a Plan, start: Instant) -> Self {
+        let measure_at = start + plan.warmup;
+        let end_at = match plan.count {
+            Some(_) => Instant::NEVER,
+            None => measure_at + plan.duration,
+        };
+        Self {
+            plan,
+            cpus: (0..plan.shards).map(|shard| super::cpu_of(plan, shard)).collect(),
+            measure_at,
+            end_at,
+            before: None,
+            after: None,
+            watch: None,
+            watched: Watched::default(),
+        }
+    }
+
+    /// Looks where it is time to; at least once in [`TEND_EVERY`], for the first time before the
+    /// clock starts. The looks at the machine lie outside of the measure phase: where the main
+    /// thread shares its CPU with a shard they would disturb it.
+    pub(super) fn look(&mut self, now: Instant, is_ending: bool) {
+        if self.before.is_none() && now + TEND_EVERY >= self.measure_at {
+            self.before = Some(Look::take(&self.cpus));
+        }
+        if now >= self.end_at || is_ending {
+            self.after.get_or_insert_with(|| Look::take(&self.cpus));
+            return;
+        }
+        if self.watch.is_none() && now >= self.measure_at {
+            self.watch = Watch::start(self.plan.watch_pid, self.plan.watch_dev.as_deref()).ok();
+        }
+        if let Some(watch) = &self.watch {
+            self.watched = watch.watched(now.since(self.measure_at));
+        }
+    }
+
+    /// What it saw, when the shards are done.
+    pub(super) fn seen(self) -> Seen {
+        let Some(before) = self.before else {
+            return Seen { watched: self.watched, ..Seen::default() };
+        };
+        let after = self.after.unwrap_or_else(|| Look::take(&self.cpus));
+        Seen {
+            machine: Some(after.since(&before)),
+            cpus: after.cpus_since(&before),
+            watched: self.watched,
+        }
+    }
+}
+
+/// What the main thread saw over the measure phase.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// `None` where the run was cut off before its measure phase.
+    pub(super) machine: Option<Machine>,
+    /// The CPU of each shard, in their order; empty as above.
+    pub(super) cpus: Vec<CpuSeen>,
+    pub(super) watched: Watched,
+}

@@ -1,0 +1,52 @@
+//! What a shard saw of itself.
+
+use serde_json::{Value, json};
+
+use crate::evidence::ShardEvidence;
+use crate::unit::Nanos;
+
+/// What it used, and what the kernel counted against it. A fact that could not be had is null.
+pub(super) fn of_shard(seen: Option<&ShardEvidence>) -> Value {
+    let seconds = |ns: Option<u64>| ns.map(|ns| Nanos(ns).as_secs_f64());
+    let per_op = |seen: &ShardEvidence| {
+        (seen.operations > 0).then(|| seen.enters as f64 / seen.operations as f64)
+    };
+    json!({
+        "user_s": seconds(seen.and_then(|seen| seen.user_ns)),
+        "sys_s": seconds(seen.and_then(|seen| seen.sys_ns)),
+        "voluntary_switches": seen.and_then(|seen| seen.voluntary_switches),
+        "involuntary_switches": seen.and_then(|seen| seen.involuntary_switches),
+        "major_faults": seen.and_then(|seen| seen.major_faults),
+        "minor_faults": seen.and_then(|seen| seen.minor_faults),
+        "enters_per_op": seen.and_then(per_op),
+        "passes": seen.map(|seen| seen.passes),
+        "cq_overflows": seen.map(|seen| seen.cq_overflows),
+        "buffers_exhausted": seen.map(|seen| seen.buffers_exhausted),
+        "log_lost": seen.map(|seen| seen.tally.log_lost),
+    })
+}
+
+/// Times in which it was not there.
+pub(super) fn holes(seen: Option<&ShardEvidence>) -> Value {
+    let Some(holes) = seen.and_then(|seen| seen.holes.as_ref()) else { return Value::Null };
+    json!({
+        "count": holes.count,
+        "total_s": holes.total.as_secs_f64(),
+        "longest_s": holes.longest.as_secs_f64(),
+        "spectrum": holes.spectrum,
+    })
+}
+
+/// The passes of its loop in which there was something to do.
+pub(super) fn busy(seen: Option<&ShardEvidence>) -> Value {
+    let Some(busy) = seen.and_then(|seen| seen.busy) else { return Value::Null };
+    let mean = |sum: u64| (busy.passes > 0).then(|| sum as f64 / busy.passes as f64);
+    json!({
+        "passes": busy.passes,
+        "time_s": busy.time.map(Nanos::as_secs_f64),
+        "started_mean": mean(busy.started),
+        "started_max": busy.started_max,
+        "handled_mean": mean(busy.handled),
+        "handled_max": busy.handled_max,
+    })
+}
