@@ -136,7 +136,7 @@ fn make(path: &Path, records: u64) {
     };
     let shards = lives.iter().map(shard).collect();
     let evidence = Evidence { measured: plan.duration, shards, ..Evidence::default() };
-    let trailer = Trailer { evidence, series: Vec::new() };
+    let trailer = Trailer { evidence, series: Vec::new(), ages: Vec::new() };
     keeper.finish(&trailer.to_text()).expect("the log can be ended");
 }
 

@@ -134,13 +134,35 @@ fn a_wrong_value_of_the_output_is_told_with_its_rule() {
 }
 
 #[test]
+fn a_wrong_value_of_the_channels_is_told_with_its_rule() {
+    for (line, flag, value) in [
+        ("ca://127.0.0.1/P --op fly", "--op", "fly"),
+        ("ca://127.0.0.1/P --monitors 0", "--monitors", "0"),
+        ("ca://127.0.0.1/P{0..9999} --monitors 2000", "--monitors", "2000"),
+        ("ca://127.0.0.1/P --circuits 0", "--circuits", "0"),
+        ("ca://127.0.0.1/P --circuits 2 -t 3", "--shards", "3"),
+        ("ca://127.0.0.1/P --profile pvxs", "--profile", "pvxs"),
+        ("pva://127.0.0.1/P --profile libca", "--profile", "libca"),
+        ("ca://127.0.0.1/P --queue 4", "--queue", "4"),
+        ("pva://127.0.0.1/P --ack 5", "--ack", "5"),
+        ("pva://127.0.0.1/P -R 5", "--rate", "5"),
+        ("pva://127.0.0.1/P --op get --monitors 5", "--monitors", "5"),
+        ("pva://127.0.0.1/P --op get -r 5", "--requests", "5"),
+        ("pva://127.0.0.1/P --body x", "--body", "x"),
+        ("http://127.0.0.1/P --op get", "--op", "get"),
+    ] {
+        wrong(line, flag, value);
+    }
+}
+
+#[test]
 fn a_wrong_url_is_told_with_its_rule() {
     for url in [
         "127.0.0.1:8080/x",
         "https://127.0.0.1/",
         "ftp://127.0.0.1/",
-        "ca://127.0.0.1/P0",
-        "pva://127.0.0.1/P0",
+        "ca://127.0.0.1",
+        "pva://127.0.0.1/P{2..1}",
         "http://u:p@127.0.0.1/",
         "http://::1/",
         "http://127.0.0.1:0/",

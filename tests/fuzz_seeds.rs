@@ -9,6 +9,8 @@ mod ca;
 mod http;
 #[path = "../fuzz/src/log.rs"]
 mod log;
+#[path = "../fuzz/src/pva.rs"]
+mod pva;
 
 #[test]
 fn http_seeds_read_the_same_however_they_are_cut() {
@@ -17,6 +19,17 @@ fn http_seeds_read_the_same_however_they_are_cut() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         http::check_responses(&bytes);
         http::check_requests(&bytes);
+        seeds += 1;
+    }
+    assert!(seeds > 0, "no seeds");
+}
+
+#[test]
+fn pva_seeds_read_the_same_however_they_are_cut() {
+    let mut seeds = 0;
+    for entry in fs::read_dir("tests/data/pva").unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        [1, 7, 64, 4096].into_iter().for_each(|piece| pva::check(&bytes, piece));
         seeds += 1;
     }
     assert!(seeds > 0, "no seeds");

@@ -103,6 +103,30 @@ pub(super) struct RunArgs {
     #[argh(option, arg_name = "N")]
     pub expect_bytes: Option<String>,
 
+    /// what is done with EPICS channels: monitor, get or put (default monitor)
+    #[argh(option, arg_name = "WHAT")]
+    pub op: Option<String>,
+
+    /// subscriptions of each channel (default 1)
+    #[argh(option, arg_name = "N")]
+    pub monitors: Option<String>,
+
+    /// connections that the channels are spread over (default 1)
+    #[argh(option, arg_name = "N")]
+    pub circuits: Option<String>,
+
+    /// whom to be like: libca, pvxs, or greedy, who asks for the least (default greedy)
+    #[argh(option, arg_name = "WHOM")]
+    pub profile: Option<String>,
+
+    /// updates that a pva server is to hold for a subscription (the server's own)
+    #[argh(option, arg_name = "N")]
+    pub queue: Option<String>,
+
+    /// the pva server waits for an acknowledgement of each N updates (it does not wait)
+    #[argh(option, arg_name = "N")]
+    pub ack: Option<String>,
+
     /// IPv4 only
     #[argh(switch, short = '4')]
     pub ipv4: bool,
@@ -188,7 +212,7 @@ pub(super) struct RunArgs {
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 
-    /// http://host\[:port]/path or tcp://host:port
+    /// http://host\[:port]/path, tcp://host:port, ca://host\[:port]/P{{0..99}} or pva://...
     #[argh(positional, arg_name = "URL")]
     pub url: Option<String>,
 }

@@ -25,7 +25,7 @@ pub(super) fn files(facts: &Facts, plan: Option<&Plan>) -> Finding {
     let Some(plan) = plan else {
         return Finding::good(NAME, format!("RLIMIT_NOFILE {}: -c per shard at most", limit.hard));
     };
-    let per_shard = plan.share(u64::from(plan.concurrence), 0);
+    let per_shard = plan.share(u64::from(plan.connections()), 0);
     let mut said = format!("{per_shard} connections per shard, RLIMIT_NOFILE {}", limit.hard);
     if per_shard > limit.hard {
         // The limit is of each ring's file table.

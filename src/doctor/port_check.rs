@@ -37,7 +37,7 @@ pub(super) fn ports(facts: &Facts, plan: &Plan) -> Finding {
 fn arithmetic(plan: &Plan, budget: &PortBudget) -> String {
     let addresses = plan.sources.len();
     let takes = match budget.needed {
-        _ if !plan.fresh => format!("{} kept connections", plan.concurrence),
+        _ if !plan.fresh => format!("{} kept connections", plan.connections()),
         _ if budget.hold == Nanos::ZERO => {
             format!("{} sessions at a time, closed without TIME_WAIT", plan.concurrence)
         }

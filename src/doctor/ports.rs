@@ -74,7 +74,7 @@ impl Demand {
         let warmup = plan.rate.arrivals_in(plan.warmup);
         Self {
             pairs: u64::from(plan.ports.count()) * plan.sources.len() as u64 - u64::from(own),
-            concurrence: u64::from(plan.concurrence),
+            concurrence: u64::from(plan.connections()),
             fresh: plan.fresh,
             rate: plan.rate,
             period: if let Pattern::Rush(period) = plan.pattern { period } else { Nanos::ZERO },

@@ -81,7 +81,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             return self.open_failed(slot, Step::Bind, -result, now);
         }
         self.opening -= 1;
-        if self.plan.fresh {
+        if self.course.plan.fresh {
             self.make_idle(slot, now);
         } else {
             let conn = &mut self.conns[slot as usize];
@@ -109,7 +109,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         if step == Step::Bind && is_taken(errno) && conn.endpoint.is_some() {
             return self.open_elsewhere(slot, now);
         }
-        self.tally.count_error(self.phase, step, errno as u16);
+        self.course.tally.count_error(self.course.phase, step, errno as u16);
         self.retire(slot, now);
         self.retry(slot, now);
     }
@@ -141,8 +141,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             return;
         }
         conn.connected = true;
-        self.tally.connections_started += 1;
-        self.connections_open += 1;
+        self.course.tally.connections_started += 1;
+        self.course.connections_open += 1;
         match conn.state {
             State::Connecting => {
                 self.awaiting.remove(&mut self.links, slot);
@@ -159,7 +159,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     pub(super) fn arm(&mut self, slot: u32) {
         let conn = &mut self.conns[slot as usize];
         conn.receiving = true;
-        let op = if self.plan.fresh { Op::Receive } else { Op::ReceiveMany };
+        let op = if self.course.plan.fresh { Op::Receive } else { Op::ReceiveMany };
         self.push(op, slot);
     }
 
@@ -190,7 +190,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
                     // With SO_REUSEADDR it is the connect that meets another process's pair.
                     return self.open_elsewhere(slot, now);
                 }
-                self.tally.count_error(self.phase, step, errno as u16);
+                self.course.tally.count_error(self.course.phase, step, errno as u16);
                 let endpoint = &mut self.conns[slot as usize].endpoint;
                 if errno == ECONNREFUSED
                     && let Some(endpoint) = endpoint.take()
@@ -211,7 +211,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// Bytes came that nobody asked for.
     #[cold]
     pub(super) fn spoil_idle(&mut self, slot: u32, now: Instant) {
-        self.tally.count_error(self.phase, Step::Parse, Fault::Surplus as u16);
+        self.course.tally.count_error(self.course.phase, Step::Parse, Fault::Surplus as u16);
         self.lose(slot, Step::Parse, 0, now);
     }
 
@@ -219,8 +219,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// while only where it never served, or a server that accepts and closes would make us do
     /// nothing else.
     pub(super) fn reopen(&mut self, slot: u32, now: Instant) {
-        if !self.plan.fresh {
-            self.tally.connections_reopened += 1;
+        if !self.course.plan.fresh {
+            self.course.tally.connections_reopened += 1;
         }
         let answered = self.conns[slot as usize].answered;
         self.retire(slot, now);
@@ -232,11 +232,11 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     pub(super) fn renew(&mut self, slot: u32, now: Instant) {
         let conn = &mut self.conns[slot as usize];
         conn.served = false;
-        if self.plan.close == Close::Recycle && conn.connected && !conn.receiving {
+        if self.course.plan.close == Close::Recycle && conn.connected && !conn.receiving {
             self.push(Op::Disconnect, slot);
             let conn = &mut self.conns[slot as usize];
             conn.generation += 1;
-            self.connections_open -= u64::from(conn.connected);
+            self.course.connections_open -= u64::from(conn.connected);
             conn.connected = false;
             conn.speech = self.protocol.open(slot);
             self.make_idle(slot, now);
@@ -256,7 +256,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         conn.generation += 1;
         conn.state = State::Vacant;
         conn.receiving = false;
-        self.connections_open -= u64::from(conn.connected);
+        self.course.connections_open -= u64::from(conn.connected);
         conn.connected = false;
         if let Some(endpoint) = conn.endpoint.take() {
             self.ports.give_back(endpoint, now);
@@ -281,7 +281,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
 
     /// Whether an arrival finds no slot because there is no port.
     pub(super) fn lacks_ports(&self) -> bool {
-        !self.starved.is_empty() && self.phase != Phase::Connect
+        !self.starved.is_empty() && self.course.phase != Phase::Connect
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! *When* (arrival), *how long* (phase) and *what* (protocol) meet in [`Shard`] and nowhere else.
 
+mod circuits;
 mod conn;
 mod connect;
 mod control;
 mod costs;
+mod course;
 mod gaps;
 mod list;
 mod ports;
@@ -15,6 +17,7 @@ mod seams;
 mod session;
 mod shard;
 
+pub use circuits::CircuitShard;
 pub use control::{Control, Live, Stop};
 pub use ports::{Endpoint, LeftOver, PortPool};
 pub use run::{Ended, Run, RunError, Standing};

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::ports::PortPool;
-use crate::evidence::{Busy, Holes, Tally};
-use crate::outcome::Series;
+use crate::evidence::{Busy, Holes, Tally, UpdatesSeen};
+use crate::outcome::{Ages, Series};
 use crate::ring::{QueueCounters, QueueError};
 use crate::unit::Instant;
 
@@ -30,6 +30,8 @@ pub struct ShardYield<L> {
     pub tally: Tally,
     /// Its times, where [`Shard::keep_series`](super::Shard::keep_series) asked for them.
     pub series: Option<Series>,
+    /// What became of its subscriptions' updates, and their times, where it had any.
+    pub updates: Option<(UpdatesSeen, Ages)>,
     /// Its log writer.
     pub log: L,
     /// Syscalls and operations of the measure phase; overflows of the whole run.

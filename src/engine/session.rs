@@ -1,7 +1,6 @@
 //! How a session lives: it is started, each of its requests is sent and ends, and it ends.
 
 use super::conn::{Conn, Session, State};
-use super::control::Stop;
 use super::schedule::Due;
 use super::shard::{BATCH, Shard};
 use crate::clock::Clock;
@@ -9,20 +8,14 @@ use crate::evidence::{Outcome, Phase, Request, Step};
 use crate::log::Append;
 use crate::plan::OnCap;
 use crate::protocol::{Answer, Fault, Outgoing, Progress, Protocol};
-use crate::ring::{Completion, Op, Queue, Wait};
+use crate::ring::{Completion, Op, Queue};
 use crate::sys::errno::{
     EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOBUFS, ETIMEDOUT,
 };
-use crate::unit::{Instant, Nanos};
+use crate::unit::Instant;
 
 /// A request above this may have to wait for the peer to read: it is asked whether it went out.
 const LARGE: u64 = 64 << 10;
-
-/// More completions than will come: a wait for time alone.
-const NOTHING: u32 = 1 << 14;
-
-/// Of a millisecond each, in all: a log that can still grow has grown by then.
-const LOG_WAITS_MAX: u32 = 10_000;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]
@@ -68,32 +61,32 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             if !self.has_room() {
                 return false;
             }
-            let Some(due) = self.schedule.take() else { return false };
-            let ready_at = if self.gaps.hide(due.intended_at) {
+            let Some(due) = self.course.schedule.take() else { return false };
+            let ready_at = if self.course.gaps.hide(due.intended_at) {
                 due.intended_at
             } else {
                 due.intended_at.max(self.conns[slot as usize].since)
             };
             if ready_at > due.intended_at {
-                if self.plan.on_cap == OnCap::Drop {
+                if self.course.plan.on_cap == OnCap::Drop {
                     // It met the cap, though we only come to it now that there is room.
-                    self.turn_away(due, Outcome::Dropped, now);
+                    self.course.turn_away(&mut self.log, due, Outcome::Dropped, now);
                     return true;
                 }
-                self.tally.sessions_deferred += u64::from(due.phase == Phase::Measure);
+                self.course.tally.sessions_deferred += u64::from(due.phase == Phase::Measure);
             }
             self.start(slot, due, ready_at, now);
             return true;
         }
         let outcome = if self.lacks_ports() {
             Outcome::NoPort
-        } else if self.plan.on_cap == OnCap::Drop {
+        } else if self.course.plan.on_cap == OnCap::Drop {
             Outcome::Dropped
         } else {
             return false;
         };
-        let Some(due) = self.schedule.take() else { return false };
-        self.turn_away(due, outcome, now);
+        let Some(due) = self.course.schedule.take() else { return false };
+        self.course.turn_away(&mut self.log, due, outcome, now);
         true
     }
 
@@ -101,17 +94,20 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     #[inline]
     pub(super) fn start_closed(&mut self, now: Instant) {
         for _ in 0..BATCH {
-            if !self.is_closed_loop_on(now) || !self.has_room() {
+            if !self.course.is_closed_loop_on(now) || !self.has_room() {
                 break;
             }
             let Some(slot) = self.idle.first() else { break };
-            if self.phase == Phase::Measure {
-                self.closed_left -= 1;
-                self.tally.sessions_planned += 1;
+            if self.course.phase == Phase::Measure {
+                self.course.closed_left -= 1;
+                self.course.tally.sessions_planned += 1;
             }
-            self.start(slot, Due { intended_at: now, phase: self.phase }, now, now);
+            self.start(slot, Due { intended_at: now, phase: self.course.phase }, now, now);
         }
-        if self.lacks_ports() && self.sessions_open == 0 && self.is_closed_loop_on(now) {
+        if self.lacks_ports()
+            && self.course.sessions_open == 0
+            && self.course.is_closed_loop_on(now)
+        {
             self.starve_closed(now);
         }
     }
@@ -120,30 +116,18 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// closed loop that nothing keeps busy waits between its passes.
     #[cold]
     fn starve_closed(&mut self, now: Instant) {
-        if self.phase == Phase::Measure {
-            self.closed_left -= 1;
-            self.tally.sessions_planned += 1;
-            let due = Due { intended_at: now, phase: self.phase };
-            self.turn_away(due, Outcome::NoPort, now);
+        if self.course.phase == Phase::Measure {
+            self.course.closed_left -= 1;
+            self.course.tally.sessions_planned += 1;
+            let due = Due { intended_at: now, phase: self.course.phase };
+            self.course.turn_away(&mut self.log, due, Outcome::NoPort, now);
         }
-    }
-
-    fn next_session(&mut self) -> u64 {
-        let number = self.sessions_begun;
-        self.sessions_begun += 1;
-        number
     }
 
     #[inline]
     fn start(&mut self, slot: u32, due: Due, ready_at: Instant, now: Instant) {
         self.idle.remove(&mut self.links, slot);
-        self.work.started += 1;
-        let number = self.next_session();
-        self.sessions_open += 1;
-        self.tally.concurrence_max = self.tally.concurrence_max.max(self.sessions_open);
-        if due.phase == Phase::Measure {
-            self.tally.sessions_started += 1;
-        }
+        let number = self.course.start_session(due.phase);
         let conn = &mut self.conns[slot as usize];
         conn.phase = due.phase;
         conn.session = Session::new(number, due.intended_at, ready_at);
@@ -172,8 +156,8 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         let conn = &mut self.conns[slot as usize];
         let measured = conn.phase == Phase::Measure;
         if measured {
-            self.tally.requests_sent += 1;
-            self.tally.bytes_sent += bytes;
+            self.course.tally.requests_sent += 1;
+            self.course.tally.bytes_sent += bytes;
         }
         conn.session.first_byte_at = Instant::NEVER;
         conn.session.bytes_sent = bytes as u32;
@@ -216,7 +200,10 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             }
         }
         let conn = &self.conns[slot as usize];
-        if conn.generation == generation && !conn.receiving && conn.wants_bytes(self.plan.fresh) {
+        if conn.generation == generation
+            && !conn.receiving
+            && conn.wants_bytes(self.course.plan.fresh)
+        {
             self.arm(slot);
         }
     }
@@ -228,7 +215,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         end.reusable &= !self.conns[slot as usize].sending;
         if surplus {
             end.reusable = false;
-            self.tally.count_error(self.phase, Step::Parse, Fault::Surplus as u16);
+            self.course.tally.count_error(self.course.phase, Step::Parse, Fault::Surplus as u16);
         }
         self.end_request(slot, end, now);
     }
@@ -238,7 +225,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     fn on_receive_end(&mut self, slot: u32, result: i32, now: Instant) {
         if result == -ENOBUFS {
             // All shared buffers are full of what this pass has yet to read.
-            self.buffers_exhausted += 1;
+            self.course.buffers_exhausted += 1;
             return self.arm(slot);
         }
         let conn = &mut self.conns[slot as usize];
@@ -265,7 +252,11 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         match self.conns[slot as usize].state {
             State::Idle => self.spoil_idle(slot, now),
             State::Thinking => {
-                self.tally.count_error(self.phase, Step::Parse, Fault::Surplus as u16);
+                self.course.tally.count_error(
+                    self.course.phase,
+                    Step::Parse,
+                    Fault::Surplus as u16,
+                );
             }
             _ => {}
         }
@@ -310,12 +301,13 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     fn end_request(&mut self, slot: u32, end: End, now: Instant) {
         self.awaiting.remove(&mut self.links, slot);
         let conn = &mut self.conns[slot as usize];
-        let last = end.outcome != Outcome::Ok || conn.session.request + 1 >= self.plan.requests;
+        let last =
+            end.outcome != Outcome::Ok || conn.session.request + 1 >= self.course.plan.requests;
         let request = request_of(slot, conn, end, last, now);
         conn.answered |= end.status != 0 || end.outcome == Outcome::Ok;
         if end.outcome == Outcome::Ok {
-            self.gaps.served(request.service());
-            self.tally.connections_served += u64::from(!conn.served);
+            self.course.gaps.served(request.service());
+            self.course.tally.connections_served += u64::from(!conn.served);
             conn.served = true;
         }
         let began = conn.session.began;
@@ -331,7 +323,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     fn go_on(&mut self, slot: u32, reusable: bool, now: Instant) {
         let conn = &mut self.conns[slot as usize];
         conn.session.request += 1;
-        conn.session.intended_at = now + self.plan.think;
+        conn.session.intended_at = now + self.course.plan.think;
         conn.session.ready_at = conn.session.intended_at;
         if !reusable {
             // The server ended the connection that the session was to go on with.
@@ -343,13 +335,13 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
             conn.session.connected_at = Instant::NEVER;
             conn.session.first_byte_at = Instant::NEVER;
             if conn.phase == Phase::Measure {
-                self.tally.requests_sent += 1;
+                self.course.tally.requests_sent += 1;
             }
             self.awaiting.push_back(&mut self.links, slot);
             return self.end_request(slot, End::failed(Outcome::Reset, Step::Send, 0), now);
         }
         conn.session.connected_at = Instant::NEVER;
-        if self.plan.think.0 == 0 {
+        if self.course.plan.think.0 == 0 {
             return self.send(slot, now);
         }
         conn.state = State::Thinking;
@@ -364,90 +356,22 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
 
     #[inline]
     fn end_session(&mut self, slot: u32, end: End, now: Instant) {
-        self.sessions_open -= 1;
-        self.ended += 1;
-        if self.conns[slot as usize].phase == Phase::Measure {
-            match end.outcome {
-                Outcome::Ok => self.tally.sessions_ok += 1,
-                _ => self.tally.sessions_failed += 1,
-            }
-        }
+        self.course.end_session(self.conns[slot as usize].phase, end.outcome);
         let sound = end.reusable && matches!(end.outcome, Outcome::Ok | Outcome::Protocol);
-        match (self.plan.fresh, sound) {
+        match (self.course.plan.fresh, sound) {
             (false, true) => self.make_idle(slot, now),
             (false, false) => self.reopen(slot, now),
             (true, _) => self.renew(slot, now),
         }
     }
 
-    /// An arrival that is not served: it has its record, but no connection.
-    #[cold]
-    fn turn_away(&mut self, due: Due, outcome: Outcome, now: Instant) {
-        let number = self.next_session();
-        let measured = due.phase == Phase::Measure;
-        let (step, errno) = match outcome {
-            Outcome::NoPort => (Step::Bind, EADDRNOTAVAIL as u16),
-            _ => (Step::None, 0),
-        };
-        if measured {
-            match outcome {
-                Outcome::Dropped => self.tally.sessions_dropped += 1,
-                Outcome::Unserved => self.tally.sessions_unserved += 1,
-                _ => {
-                    self.tally.sessions_started += 1;
-                    self.tally.sessions_failed += 1;
-                    self.tally.requests_sent += 1;
-                }
-            }
-        }
-        self.ended += 1;
-        let request = Request {
-            intended_at: due.intended_at,
-            ready_at: now,
-            sent_at: now,
-            connected_at: None,
-            first_byte_at: None,
-            done_at: now,
-            session: number,
-            request: 0,
-            slot: 0,
-            source: 0,
-            port: 0,
-            outcome,
-            step,
-            errno,
-            status: 0,
-            phase: due.phase,
-            last: true,
-            bytes_sent: 0,
-            bytes_received: 0,
-        };
-        self.record(&request, due.intended_at);
-    }
-
-    /// A backlog may be larger than what the log has ready: nothing hurries any more, so its
-    /// keeper is given time; a run that is given up, or whose disk is full, goes on without.
-    fn await_log(&mut self, patience: &mut u32) {
-        while *patience > 0 && !self.log.has_room() && self.control.stopped() != Stop::Abandon {
-            *patience -= 1;
-            let _ = self.queue.submit(Wait::For(NOTHING, Nanos::from_millis(1)));
-        }
-    }
-
     /// The drain is over: what still waits is unserved, what is under way stays without outcome.
     pub(super) fn give_up_waiting(&mut self, now: Instant) {
-        let mut patience = LOG_WAITS_MAX;
-        while let Some(due) = self.schedule.take() {
-            self.await_log(&mut patience);
-            if due.phase == Phase::Measure {
-                self.tally.sessions_deferred += 1;
-            }
-            self.turn_away(due, Outcome::Unserved, now);
-        }
+        self.course.give_up_waiting(&mut self.log, &mut self.queue, now);
         let in_session = self.conns.iter().filter(|conn| conn.is_in_session());
         for conn in in_session.filter(|conn| conn.phase == Phase::Measure) {
-            self.tally.sessions_in_flight += 1;
-            self.tally.requests_in_flight += u64::from(conn.state == State::Busy);
+            self.course.tally.sessions_in_flight += 1;
+            self.course.tally.requests_in_flight += u64::from(conn.state == State::Busy);
         }
     }
 }

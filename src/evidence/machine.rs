@@ -1,7 +1,7 @@
 //! What the machine was and what the run cost: the part of the evidence that is not requests.
 //! A fact that could not be had is `None`, never 0.
 
-use super::{Holes, Tally};
+use super::{Holes, Tally, UpdatesSeen};
 use crate::record;
 use crate::unit::Nanos;
 
@@ -121,6 +121,8 @@ record! {
         pub log_left_out: Option<u64>,
         /// What it counted.
         pub tally: Tally,
+        /// What it saw of updates; `None` where it had no subscriptions.
+        pub updates: Option<UpdatesSeen>,
     }
 }
 

@@ -7,6 +7,7 @@ mod machine;
 mod request;
 mod served;
 mod tally;
+mod updates;
 
 pub use floor::{Floor, Noise};
 pub use hole::{Entry, HOLE_MIN, Hole, Holes};
@@ -17,3 +18,4 @@ pub use machine::{
 pub use request::{Outcome, Phase, Request, Step};
 pub use served::{FlawsDone, Lateness, PvsServed, Served, Updates};
 pub use tally::{ErrorCount, StatusCount, Tally};
+pub use updates::UpdatesSeen;

@@ -1,7 +1,7 @@
 //! From records and trailer to a summary.
 
 use super::recount::{self, Recount};
-use super::summary::{Clues, Confidence, Figures, Rates, ShardSummary, Summary};
+use super::summary::{Clues, Confidence, Figures, Rates, ShardSummary, Summary, Watching};
 use super::{Blame, Cut, Regime, Series, Steady, Timeline, Trailer, Verdict};
 use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
 use crate::plan::{LogMode, Plan};
@@ -97,9 +97,10 @@ impl Builder {
         let keeps_all = self.plan.log == LogMode::All;
         let times = Times::of(&self.shards);
         let measured = self.measured(&times);
-        let (evidence, kept) = match self.trailer {
-            Some(Trailer { evidence, series }) if self.cut.is_none() => (Some(evidence), series),
-            _ => (None, Vec::new()),
+        let left = self.trailer.filter(|_| self.cut.is_none());
+        let (evidence, kept, ages) = match left {
+            Some(Trailer { evidence, series, ages }) => (Some(evidence), series, ages),
+            None => (None, Vec::new(), Vec::new()),
         };
         let clues = Clues {
             difference: evidence
@@ -137,6 +138,7 @@ impl Builder {
             // A closed loop cannot see waiting, nor be late: no sample of it was measured.
             (series.wait, series.lag) = (Recorder::new(), Recorder::new());
         }
+        let watching = Watching::of(evidence.as_ref(), &ages);
         Summary {
             regime: Regime::of(&self.plan, &tally, measured, &steady, evidence.is_none()),
             // Counts of a sample are no rates.
@@ -158,6 +160,7 @@ impl Builder {
             timeline,
             ours: blame.freeze(),
             blame,
+            watching,
             figures: Figures::of(&series),
             series,
             shards: shards.into_iter().map(|(shard, _)| shard).collect(),
@@ -433,7 +436,7 @@ mod tests {
         let mut builder = Builder::new(plan, run.environment.clone());
         let shards = vec![run.shards[0].evidence.clone()];
         let evidence = Evidence { shards, ..run.evidence.clone() };
-        builder.trailer(Trailer { evidence, series: vec![series] });
+        builder.trailer(Trailer { evidence, series: vec![series], ..Trailer::default() });
         let summary = builder.finish();
         assert_eq!(summary.figures.response, run.summary().figures.response);
         assert_eq!(summary.tally, run.summary().tally);

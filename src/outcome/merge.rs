@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::summary::{Clues, Confidence, Figures, Part, Rates, Summary};
+use super::summary::{Clues, Confidence, Figures, Part, Rates, Summary, Watching};
 use super::{Blame, Check, Regime, Series, State, Steady, Timeline, Verdict};
 use crate::evidence::{Calibration, Evidence, Tally, Watched};
 use crate::plan::Plan;
@@ -88,6 +88,8 @@ fn merged(parts: Vec<Part>) -> Summary {
     let measured = across(all().map(|s| (s.began_unix_ns, s.measured)));
     let span = across(all().map(|s| (s.began_unix_ns, s.span)));
     let evidence = all().map(|s| s.evidence.as_ref()).collect::<Option<Vec<_>>>().map(together);
+    let ages: Vec<_> = all().filter_map(|s| Some(s.watching.as_ref()?.ages.clone())).collect();
+    let watching = Watching::of(evidence.as_ref(), &ages);
     let checks = worst_of_each(all().map(|summary| &summary.checks[..]));
     let timeline = side_by_side(all());
     let cut_from = first.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
@@ -112,6 +114,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         blame,
         figures: Figures::of(&series),
         series,
+        watching,
         shards: all().flat_map(|summary| summary.shards.clone()).collect(),
         regime,
         rates: Rates::of(&first.plan, &tally, measured, span),

@@ -29,9 +29,9 @@ pub use gate::{Gate, Gates, Judged, Metric, Relation};
 pub use merge::{MergeError, merge};
 pub use recount::Recount;
 pub use regime::{Kind, Regime};
-pub use series::{Series, SeriesName};
+pub use series::{Ages, Series, SeriesName};
 pub use steady::Steady;
-pub use summary::{Confidence, Figures, Part, Rates, ShardSummary, Summary};
+pub use summary::{Confidence, Figures, Part, Rates, ShardSummary, Summary, Watching};
 pub use timeline::{Interval, Level, Timeline};
 pub use trailer::Trailer;
 

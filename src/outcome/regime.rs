@@ -2,7 +2,7 @@
 
 use super::Steady;
 use crate::evidence::Tally;
-use crate::plan::Plan;
+use crate::plan::{ChannelPlan, Plan};
 use crate::unit::{Nanos, Rate};
 use crate::words;
 
@@ -51,7 +51,10 @@ impl Regime {
         is_killed: bool,
     ) -> Self {
         let at_cap = Nanos(tally.at_cap_ns);
+        let is_watching = plan.channels.as_ref().is_some_and(ChannelPlan::is_watching);
         let kind = match plan.rate {
+            // The server posts when it wants to.
+            Rate::Max if is_watching => Kind::Open,
             Rate::Max => Kind::Closed,
             _ if tally.sessions_deferred == 0 => Kind::Open,
             _ => Kind::PartlyOpen,

@@ -137,7 +137,7 @@ impl Run {
         if !self.is_killed {
             let shards = self.shards.iter().map(|shard| shard.evidence.clone()).collect();
             let evidence = Evidence { shards, ..self.evidence.clone() };
-            builder.trailer(Trailer { evidence, series: Vec::new() });
+            builder.trailer(Trailer { evidence, ..Trailer::default() });
         }
         builder.finish()
     }

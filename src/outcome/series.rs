@@ -57,6 +57,26 @@ record! {
     }
 }
 
+record! {
+    /// The times of updates, of one shard or of several merged.
+    #[derive(Debug, Clone, Default)]
+    pub struct Ages {
+        /// Arrival - the server's stamp, by two clocks: of one machine, or kept together. Those
+        /// that are stamped in the future, or not at all, are left out.
+        pub age: Recorder,
+        /// Arrival - arrival of the subscription's update before.
+        pub gap: Recorder,
+    }
+}
+
+impl Ages {
+    /// Adds the samples of `other`, as if they had been recorded here.
+    pub fn merge(&mut self, other: &Self) {
+        self.age.merge(&other.age);
+        self.gap.merge(&other.gap);
+    }
+}
+
 impl Series {
     /// Empty recorders, all their memory in place.
     pub fn new() -> Self {

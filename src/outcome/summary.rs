@@ -2,8 +2,8 @@
 
 use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
-use super::{Beside, Blame, Cut, Lost, Ours, Regime, Series, SeriesName, Steady, Timeline};
-use crate::evidence::{Environment, Evidence, ShardEvidence, Tally};
+use super::{Ages, Beside, Blame, Cut, Lost, Ours, Regime, Series, SeriesName, Steady, Timeline};
+use crate::evidence::{Environment, Evidence, ShardEvidence, Tally, UpdatesSeen};
 use crate::plan::Plan;
 use crate::stats::{Blocks, Distribution};
 use crate::unit::{Instant, Nanos, Rate};
@@ -44,6 +44,9 @@ pub struct Summary {
     pub blame: Blame,
     /// The same, for paper.
     pub ours: Ours,
+    /// What became of the updates of subscriptions; `None` where there were none, or the run was
+    /// killed.
+    pub watching: Option<Watching>,
     /// The shards, in their order.
     pub shards: Vec<ShardSummary>,
     /// How the load met the target.
@@ -104,6 +107,32 @@ pub struct ShardSummary {
     pub lag: Distribution,
     /// The holes of its measure phase that the log holds.
     pub lost: Lost,
+}
+
+/// What became of the updates of subscriptions.
+#[derive(Debug, Clone)]
+pub struct Watching {
+    /// Counts.
+    pub updates: UpdatesSeen,
+    /// Times, still mergeable.
+    pub ages: Ages,
+    /// Arrival - the server's stamp.
+    pub age: Distribution,
+    /// Arrival - arrival of the subscription's update before.
+    pub gap: Distribution,
+}
+
+impl Watching {
+    /// Counts and times of all shards.
+    pub(super) fn of(evidence: Option<&Evidence>, ages: &[Ages]) -> Option<Self> {
+        let mut counted = evidence?.shards.iter().filter_map(|shard| shard.updates).peekable();
+        counted.peek()?;
+        let mut updates = UpdatesSeen::default();
+        counted.for_each(|more| updates.add(&more));
+        let mut all = Ages::default();
+        ages.iter().for_each(|more| all.merge(more));
+        Some(Self { updates, age: all.age.freeze(), gap: all.gap.freeze(), ages: all })
+    }
 }
 
 /// [`Series`], frozen.

@@ -1,6 +1,6 @@
 //! What a run leaves behind at the end of its log.
 
-use super::Series;
+use super::{Ages, Series};
 use crate::evidence::Evidence;
 use crate::unit::{Field, Text, TextError, joined};
 
@@ -11,18 +11,23 @@ pub struct Trailer {
     pub evidence: Evidence,
     /// The series of each shard, in their order; empty where the log keeps every record.
     pub series: Vec<Series>,
+    /// The times of updates of each shard; empty where nothing was subscribed to.
+    pub ages: Vec<Ages>,
 }
 
 impl Field for Trailer {
-    /// The evidence stands at the top, the series of shard N below `series.N`.
+    /// The evidence stands at the top, the series of shard N below `series.N`, its ages below
+    /// `ages.N`.
     fn write(&self, key: &str, out: &mut String) {
         self.evidence.write(key, out);
         self.series.write(&joined(key, "series"), out);
+        self.ages.write(&joined(key, "ages"), out);
     }
 
     fn read(text: &Text<'_>, key: &str) -> Result<Self, TextError> {
         let evidence = Evidence::read(text, key)?;
-        Ok(Self { evidence, series: Vec::read(text, &joined(key, "series"))? })
+        let series = Vec::read(text, &joined(key, "series"))?;
+        Ok(Self { evidence, series, ages: Vec::read(text, &joined(key, "ages"))? })
     }
 }
 

@@ -10,7 +10,10 @@ use crate::record;
 use crate::unit::{ByteSize, Nanos, Rate};
 
 pub use source::{CpuList, PortRange};
-pub use words::{ClockName, Close, Family, Gap, Idle, LogMode, OnCap, Pattern, Precision, Scheme};
+pub use words::{
+    ClockName, Close, Family, Gap, Idle, LogMode, OnCap, Operation, Pattern, Precision, Profile,
+    Scheme,
+};
 
 record! {
     /// A run as it was understood. Every default is filled in, every total is over all shards.
@@ -50,6 +53,8 @@ record! {
         pub allow_partial: bool,
         /// What a request is made of.
         pub request: RequestPlan,
+        /// What is done with EPICS channels; `None` for any other target.
+        pub channels: Option<ChannelPlan>,
         /// Pinned threads; at least 1.
         pub shards: u32,
         /// The CPUs of the shards, shard i on entry i modulo the length; never empty.
@@ -115,7 +120,40 @@ record! {
     }
 }
 
+record! {
+    /// What is done with EPICS channels. Their names are handed to the engine apart.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct ChannelPlan {
+        /// Subscribe, read or write.
+        pub op: Operation,
+        /// Names; at least 1.
+        pub pvs: u32,
+        /// Subscriptions of each name; 1 for get and put.
+        pub monitors: u32,
+        /// Connections that the channels are spread over; at least 1.
+        pub circuits: u32,
+        /// Whom the client is like.
+        pub profile: Profile,
+        /// Updates that a pvAccess server may hold for a subscription.
+        pub queue: Option<u32>,
+        /// Updates that are acknowledged together; `None`: the server need not wait for it.
+        pub ack: Option<u32>,
+    }
+}
+
+impl ChannelPlan {
+    /// Whether updates are watched, and nothing is scheduled.
+    pub fn is_watching(&self) -> bool {
+        self.op == Operation::Monitor
+    }
+}
+
 impl Plan {
+    /// Connections that are open at a time, over all shards.
+    pub fn connections(&self) -> u32 {
+        self.channels.as_ref().map_or(self.concurrence, |channels| channels.circuits)
+    }
+
     /// Arrivals that the measure phase plans, known beforehand for even and rush; `None` for
     /// random (the seed gives it) and for `max`.
     pub fn planned_sessions(&self) -> Option<u64> {
@@ -174,6 +212,7 @@ pub(crate) mod sample {
                 send_bytes: 64,
                 expect_bytes: 64,
             },
+            channels: None,
             shards: 1,
             cpus: "0".parse().unwrap(),
             idle: Idle::Spin,

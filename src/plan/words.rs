@@ -8,11 +8,39 @@ use crate::{line_fields, words};
 
 words! {
     /// What is spoken with the target.
-    pub enum Scheme: "a scheme is http or tcp, like http" {
+    pub enum Scheme: "a scheme is http, tcp, ca or pva, like http" {
         /// HTTP/1.1.
         Http = "http",
         /// Raw request and response of fixed sizes.
         Tcp = "tcp",
+        /// EPICS Channel Access.
+        Ca = "ca",
+        /// EPICS pvAccess.
+        Pva = "pva",
+    }
+}
+
+words! {
+    /// What is done with EPICS channels.
+    pub enum Operation: "an operation is monitor, get or put, like get" {
+        /// Subscribe, and check each update.
+        Monitor = "monitor",
+        /// Read on a schedule.
+        Get = "get",
+        /// Write on a schedule.
+        Put = "put",
+    }
+}
+
+words! {
+    /// Whom a client of EPICS channels is like.
+    pub enum Profile: "a profile is libca, pvxs or greedy, like pvxs" {
+        /// The client library of EPICS base: all elements, values and alarms.
+        Libca = "libca",
+        /// That of pvxs: all fields, a queue of 4.
+        Pvxs = "pvxs",
+        /// As little as has to be asked for: one value and its stamp.
+        Greedy = "greedy",
     }
 }
 

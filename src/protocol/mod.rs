@@ -5,14 +5,20 @@
 //! hands what arrives to [`Protocol::receive`], and does everything else: schedule, timeouts,
 //! connections, log. `docs/examples/redis.rs` is a whole one.
 
+mod ca;
+mod circuit;
 mod http1;
+mod pva;
 mod tcp;
 
 use std::fmt;
 
 use crate::unit::Instant;
 
+pub use ca::{Ca, CaConn};
+pub use circuit::{Circuit, Event, Hear, Posted, Size, Verb};
 pub use http1::{Http1, Http1Conn};
+pub use pva::{Pva, PvaConn};
 pub use tcp::{Tcp, TcpConn};
 
 /// A protocol as one shard speaks it on all its connections.
@@ -100,11 +106,13 @@ pub enum Fault {
     Surplus = 6,
     /// An error that the protocol itself reports.
     Refusal = 7,
+    /// The server has no such name.
+    UnknownName = 8,
 }
 
 impl Fault {
     /// Every fault, in the order of its numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::BadHead,
         Self::HeadTooLong,
         Self::BadLength,
@@ -112,6 +120,7 @@ impl Fault {
         Self::Unexpected,
         Self::Surplus,
         Self::Refusal,
+        Self::UnknownName,
     ];
 
     /// The fault with this number.
@@ -130,6 +139,7 @@ impl fmt::Display for Fault {
             Self::Unexpected => "unexpected status",
             Self::Surplus => "bytes that answer no request",
             Self::Refusal => "error answer",
+            Self::UnknownName => "the server has no such name",
         })
     }
 }

@@ -70,6 +70,7 @@ fn fault_hint(fault: Fault) -> &'static str {
         Fault::Unexpected => "a status outside of --expect-status",
         Fault::Surplus => "the server answers more than it was asked",
         Fault::Refusal => "the server itself reports an error",
+        Fault::UnknownName => "names are case-sensitive, and prefixes are part of them",
     }
 }
 

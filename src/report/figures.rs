@@ -1,5 +1,8 @@
 //! Figures as people read them.
 
+use std::fmt::Write as _;
+
+use crate::stats::Distribution;
 use crate::unit::{Nanos, Quantile};
 
 /// Percentiles that every report shows.
@@ -75,6 +78,23 @@ pub(super) fn binary(bytes: f64) -> String {
 /// `count` with its noun: `1 shard`, `2 shards`.
 pub(super) fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A row of percentiles for each distribution, under their names.
+pub(super) fn time_table(rows: &[(&str, &Distribution)]) -> String {
+    let mut out = format!("{:<11}", "");
+    for quantile in PERCENTILES {
+        let _ = write!(out, "{:>8}", quantile.to_string());
+    }
+    let _ = writeln!(out, "{:>8}{:>10}", "max", "samples");
+    for (name, distribution) in rows {
+        let _ = write!(out, "{name:<11}");
+        for quantile in PERCENTILES {
+            let _ = write!(out, "{:>8}", maybe_time(distribution.quantile(quantile)));
+        }
+        let _ = writeln!(out, "{:>8}{:>10}", maybe_time(distribution.max()), distribution.count());
+    }
+    out
 }
 
 #[cfg(test)]

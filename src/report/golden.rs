@@ -297,7 +297,7 @@ impl LogSource for Run {
     fn trailer(&self) -> Result<Option<Trailer>, Infallible> {
         let shards = self.shards.iter().map(|shard| shard.evidence.clone()).collect();
         let evidence = crate::evidence::Evidence { shards, ..self.evidence.clone() };
-        Ok(Some(Trailer { evidence, series: Vec::new() }))
+        Ok(Some(Trailer { evidence, ..Trailer::default() }))
     }
 
     fn count(&self, cut: &Cut, builder: &mut Builder) -> Result<(), Infallible> {

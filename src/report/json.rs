@@ -6,10 +6,10 @@ mod evidence;
 use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
-use super::{errors, floor, times, timeseries};
+use super::{errors, floor, times, timeseries, updates};
 use crate::evidence::{Evidence, Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
-use crate::plan::Plan;
+use crate::plan::{ChannelPlan, Plan};
 use crate::stats::{Bounds, Distribution};
 use crate::unit::{Nanos, Quantile, Rate};
 
@@ -29,6 +29,42 @@ pub fn with_timeseries(summary: &Summary) -> String {
 }
 
 fn object(summary: &Summary) -> Value {
+    let mut object = common(summary);
+    let keys = object.as_object_mut().expect("it is one");
+    if let Some(channels) = &summary.plan.channels {
+        keys.insert("channels".into(), channels_of(channels));
+    }
+    if let Some(watching) = &summary.watching {
+        let updates = &watching.updates;
+        let counts = json!({
+            "subscriptions": updates.subscriptions,
+            "received": updates.received,
+            "lost": updates.lost,
+            "duplicate": updates.duplicate,
+            "backwards": updates.backwards,
+            "finals_ok": updates.finals_ok,
+            "per_s": updates::per_s(summary, watching),
+        });
+        keys.insert("updates".into(), counts);
+        keys.insert("age_ns".into(), times_of(&watching.age));
+        keys.insert("gap_ns".into(), times_of(&watching.gap));
+    }
+    object
+}
+
+fn channels_of(channels: &ChannelPlan) -> Value {
+    json!({
+        "op": channels.op.as_str(),
+        "pvs": channels.pvs,
+        "monitors": channels.monitors,
+        "circuits": channels.circuits,
+        "profile": channels.profile.as_str(),
+        "queue": channels.queue,
+        "ack": channels.ack,
+    })
+}
+
+fn common(summary: &Summary) -> Value {
     let figures = &summary.figures;
     let tally = &summary.tally;
     let evidence = summary.evidence.as_ref();

@@ -20,6 +20,7 @@ mod spectrum;
 pub mod text;
 mod times;
 pub mod timeseries;
+mod updates;
 pub mod wrk;
 
 pub use in_order::ExportError;

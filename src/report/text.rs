@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::figures::{
     PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
 };
-use super::{aperf, errors, findings, floor, spectrum, times, timeseries};
-use crate::evidence::{Outcome, ShardEvidence};
+use super::{aperf, errors, findings, floor, spectrum, times, timeseries, updates};
+use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Cut, Kind, SeriesName, Summary};
 use crate::plan::{Idle, LogMode, OnCap, Plan, Precision};
 use crate::unit::{Nanos, Rate};
@@ -119,10 +119,18 @@ fn kept(summary: &Summary) -> String {
 }
 
 fn load(plan: &Plan) -> String {
-    let mut out = match plan.rate {
-        Rate::Max => "as fast as answers come".to_owned(),
-        rate => format!("{rate}/s {}", plan.pattern),
-    };
+    let mut out = plan.channels.as_ref().map(updates::load).unwrap_or_default();
+    if updates::are_watched(plan) {
+        let _ = write!(out, " for {}", plan.duration);
+        return out;
+    }
+    if !out.is_empty() {
+        out.push_str(", ");
+    }
+    match plan.rate {
+        Rate::Max => out.push_str("as fast as answers come"),
+        rate => drop(write!(out, "{rate}/s {}", plan.pattern)),
+    }
     let _ = match plan.count {
         Some(count) => write!(out, ", {}", counted(count, "session")),
         None => match plan.target_ci {
@@ -170,6 +178,9 @@ fn regime(summary: &Summary) -> String {
     let regime = &summary.regime;
     let overloaded = if regime.is_overloaded { "; overloaded, no steady state" } else { "" };
     match regime.kind {
+        Kind::Open if updates::are_watched(&summary.plan) => {
+            "OPEN: the servers set the pace".to_owned()
+        }
         Kind::Open => format!("OPEN: nothing was deferred{overloaded}"),
         Kind::Closed => "CLOSED: a session starts when one ends, so waiting is not seen".to_owned(),
         Kind::PartlyOpen => format!(
@@ -204,8 +215,25 @@ fn course(summary: &Summary) -> String {
 }
 
 pub(super) fn counts(summary: &Summary) -> String {
-    let (t, rates) = (&summary.tally, &summary.rates);
     let mut out = String::new();
+    if updates::are_watched(&summary.plan) {
+        for (name, text) in updates::counts(summary) {
+            line(&mut out, name, text);
+        }
+    } else {
+        sessions(summary, &mut out);
+    }
+    connections(summary, &mut out);
+    if !updates::are_watched(&summary.plan) {
+        outcomes(&summary.tally, &mut out);
+    }
+    rings(summary, &mut out);
+    watched(summary, &mut out);
+    out
+}
+
+fn sessions(summary: &Summary, out: &mut String) {
+    let (t, rates) = (&summary.tally, &summary.rates);
     let sessions = format!(
         "{} planned, {} started, {} ok, {} failed, {} dropped, {} unserved, {} in flight at end",
         t.sessions_planned,
@@ -216,7 +244,7 @@ pub(super) fn counts(summary: &Summary) -> String {
         t.sessions_unserved,
         t.sessions_in_flight,
     );
-    line(&mut out, "Sessions", sessions);
+    line(out, "Sessions", sessions);
     let requests = format!(
         "{} sent, {} ok, {} failed, {} in flight at end, {}B out, {}B in",
         t.requests_sent,
@@ -226,14 +254,18 @@ pub(super) fn counts(summary: &Summary) -> String {
         binary(t.bytes_sent as f64),
         binary(t.bytes_received as f64),
     );
-    line(&mut out, "Requests", requests);
+    line(out, "Requests", requests);
     let rate = format!(
         "{} offered, {} sent, {} achieved",
         per_second(rates.offered_per_s),
         per_second(rates.sent_per_s),
         per_second(rates.achieved_per_s),
     );
-    line(&mut out, "Rate", rate);
+    line(out, "Rate", rate);
+}
+
+fn connections(summary: &Summary, out: &mut String) {
+    let t = &summary.tally;
     if summary.evidence.is_some() {
         let connections = format!(
             "{} asked, {} opened, {} served, {} reopened",
@@ -243,24 +275,20 @@ pub(super) fn counts(summary: &Summary) -> String {
             0 => String::new(),
             ports => format!(", {ports} ports in use by others set aside"),
         };
-        line(&mut out, "Opened", connections + &aside);
+        line(out, "Opened", connections + &aside);
     }
+}
+
+fn outcomes(t: &Tally, out: &mut String) {
     let seen = Outcome::ALL.iter().filter(|&&outcome| t.outcome(outcome) > 0);
     let outcomes: Vec<_> = seen.map(|&o| format!("{o} {}", t.outcome(o))).collect();
-    line(
-        &mut out,
-        "Outcomes",
-        if outcomes.is_empty() { "none".into() } else { outcomes.join(", ") },
-    );
+    line(out, "Outcomes", if outcomes.is_empty() { "none".into() } else { outcomes.join(", ") });
     let mut statuses = t.statuses.clone();
     statuses.sort_by_key(|status| status.status);
     let statuses: Vec<_> = statuses.iter().map(|s| format!("{} {}", s.status, s.count)).collect();
     if !statuses.is_empty() {
-        line(&mut out, "Statuses", statuses.join(", "));
+        line(out, "Statuses", statuses.join(", "));
     }
-    rings(summary, &mut out);
-    watched(summary, &mut out);
-    out
 }
 
 /// How the rings worked, and how often their threads lost the CPU. The rest of the process may
@@ -375,5 +403,9 @@ pub(super) fn closing(summary: &Summary) -> String {
         0 => String::new(),
         count => format!("  Non-2xx or 3xx responses: {count}\n"),
     };
-    format!("{others}Requests/sec: {requests:>9.2}\nTransfer/sec: {bytes:>10}B\n")
+    let served = match updates::are_watched(&summary.plan) {
+        true => updates::closing(summary),
+        false => format!("Requests/sec: {requests:>9.2}\n"),
+    };
+    format!("{others}{served}Transfer/sec: {bytes:>10}B\n")
 }

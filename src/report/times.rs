@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::figures::{PERCENTILES, maybe_time, number};
+use super::updates;
 use crate::outcome::{Summary, Verdict};
 use crate::stats::{Bounds, Distribution, Unbounded};
 use crate::unit::Quantile;
@@ -40,6 +41,9 @@ fn bounds(summary: &Summary, at: Quantile) -> Result<Bounds, Unbounded> {
 
 /// The table, and under it what its percentiles lack.
 pub(super) fn table(summary: &Summary) -> String {
+    if let Some(watching) = &summary.watching {
+        return updates::times(watching);
+    }
     let figures = &summary.figures;
     let mut out = format!("{:<11}", "");
     for quantile in PERCENTILES {

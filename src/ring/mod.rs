@@ -36,6 +36,9 @@ pub enum Op {
     SendLarge(u16),
     /// Send this many bytes of the slot's scratch. Quiet.
     SendScratch(usize),
+    /// Send this many bytes of the slot's scratch, and complete in any case: until then the
+    /// scratch is the kernel's.
+    SendScratchTold(usize),
     /// Receive once.
     Receive,
     /// Receive from now on.

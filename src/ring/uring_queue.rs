@@ -101,6 +101,9 @@ impl Queue for UringQueue {
             Op::SendTemplate(index) => ring.send_template(slot, index, named(Kind::Send)),
             Op::SendLarge(index) => ring.send_template_told(slot, index, named(Kind::Send)),
             Op::SendScratch(length) => ring.send_scratch(slot, length, named(Kind::Send)),
+            Op::SendScratchTold(length) => {
+                ring.send_scratch_told(slot, length, named(Kind::Send));
+            }
             Op::Receive => ring.receive(slot, named(Kind::Receive)),
             Op::ReceiveMany => ring.receive_many(slot, named(Kind::Receive)),
             Op::Cancel(kind) => ring.cancel(named(kind), named(Kind::Cancel)),

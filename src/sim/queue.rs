@@ -185,9 +185,10 @@ impl<P: Peer> Queue for SimQueue<P> {
                 self.complete(token.of(Kind::Bind), 0);
             }
             Op::Connect => self.connect(slot, token.of(Kind::Connect)),
-            Op::SendTemplate(_) | Op::SendLarge(_) | Op::SendScratch(_) => {
-                self.send(slot, token.of(Kind::Send))
-            }
+            Op::SendTemplate(_)
+            | Op::SendLarge(_)
+            | Op::SendScratch(_)
+            | Op::SendScratchTold(_) => self.send(slot, token.of(Kind::Send)),
             Op::Receive | Op::ReceiveMany => {
                 let many = op == Op::ReceiveMany;
                 let socket = &mut self.sockets[slot as usize];

@@ -2,3 +2,4 @@
 
 pub mod ca;
 pub mod http1;
+pub mod pva;

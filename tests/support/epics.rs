@@ -143,14 +143,19 @@ pub(crate) fn search(server: SocketAddr, names: &[&str]) -> Vec<(u32, u16)> {
     Messages::new(&answer[..length]).filter_map(found).collect()
 }
 
-/// Runs a script of `tests/epics` with the real packages, which find the server at `server`; gives
-/// what it printed.
-pub(crate) fn python(script: &str, server: SocketAddr, arguments: &[&str]) -> String {
+/// The Python that has the real packages.
+pub(crate) fn interpreter() -> PathBuf {
     let home =
         std::env::var_os("ONRUSH_EPICS").map_or_else(|| "target/epics-venv".into(), PathBuf::from);
     let python = home.join("bin/python3");
     assert!(python.is_file(), "{}: not there; tools/setup installs it", python.display());
-    let output = Command::new(python)
+    python
+}
+
+/// Runs a script of `tests/epics` with the real packages, which find the server at `server`; gives
+/// what it printed.
+pub(crate) fn python(script: &str, server: SocketAddr, arguments: &[&str]) -> String {
+    let output = Command::new(interpreter())
         .arg(format!("tests/epics/{script}"))
         .args(arguments)
         .env("EPICS_CA_ADDR_LIST", server.to_string())

@@ -5,6 +5,7 @@
 
 pub(crate) mod epics;
 pub(crate) mod hostile;
+pub(crate) mod publisher;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod server;

@@ -14,12 +14,12 @@ use crate::cli::floors;
 use crate::cli::output::{JsonFile, Output};
 use crate::cli::terminal::{Standing, Terminal};
 use crate::doctor::{self, Case, State};
-use crate::engine::{Ended, Run, RunError};
+use crate::engine::{self, Ended, Run, RunError};
 use crate::log;
 use crate::observe;
 use crate::outcome::{Gates, Summary, Verdict};
-use crate::plan::{Plan, Scheme};
-use crate::protocol::{Http1, Protocol, Tcp};
+use crate::plan::{ChannelPlan, Plan, Scheme};
+use crate::protocol::{Ca, Circuit, Http1, Protocol, Pva, Tcp};
 use crate::report::{self, Asked};
 use crate::ring;
 use crate::sys::{cpu, resource, signal};
@@ -30,6 +30,8 @@ pub(in crate::cli) fn execute(command: &mut RunCommand, terminal: &Terminal) -> 
         let (plan, body) = (&command.plan, &command.body[..]);
         match plan.target.scheme {
             Scheme::Tcp => carry_out(command, terminal, |_| Tcp::new(&plan.request)),
+            Scheme::Ca => on_circuits(command, terminal, Ca::new),
+            Scheme::Pva => on_circuits(command, terminal, Pva::new),
             Scheme::Http => {
                 let new = |slots| Http1::new(&plan.target, &plan.request, body, slots);
                 // Tried once for no slot, so that what makes no legal request is said.
@@ -117,7 +119,7 @@ fn examine(command: &RunCommand, terminal: &Terminal) -> Result<(), CliError> {
 
 /// What a ring of the plan's largest shard meets.
 pub(in crate::cli) fn trial(plan: &Plan) -> Result<String, String> {
-    let slots = plan.share(u64::from(plan.concurrence), 0) as u32;
+    let slots = plan.share(u64::from(plan.connections()), 0) as u32;
     ring::trial(slots).map(|level| level.to_string()).map_err(|error| error.to_string())
 }
 
@@ -126,9 +128,33 @@ fn carry_out<P: Protocol>(
     terminal: &Terminal,
     make: impl Fn(u32) -> P + Sync,
 ) -> Result<Exit, CliError> {
+    conclude(command, terminal, || perform(command, terminal, make))
+}
+
+/// The same on EPICS channels.
+fn on_circuits<P: Circuit>(
+    command: &RunCommand,
+    terminal: &Terminal,
+    make: impl Fn(&ChannelPlan) -> P + Sync,
+) -> Result<Exit, CliError> {
+    let channels = command.plan.channels.as_ref().expect("its URL names channels");
+    let speak = || make(channels);
+    conclude(command, terminal, || {
+        watch(command, terminal, |run, on_standing| {
+            run.perform_on(&command.names, speak, on_standing)
+        })
+    })
+}
+
+/// Performs the run, and prints the report from its log.
+fn conclude(
+    command: &RunCommand,
+    terminal: &Terminal,
+    perform: impl FnOnce() -> Result<Ended, RunError>,
+) -> Result<Exit, CliError> {
     let logs = [command.out.clone()];
     let json = command.output.open_json(&logs)?;
-    let Ended { signal } = match perform(command, terminal, make) {
+    let Ended { signal } = match perform() {
         Ok(ended) => ended,
         Err(RunError::Stopped(Some(signal))) => return Ok(Exit::Signal(signal)),
         Err(error) => return Err(CliError::CannotRun(error.to_string())),
@@ -143,28 +169,41 @@ fn perform<P: Protocol>(
     terminal: &Terminal,
     make: impl Fn(u32) -> P + Sync,
 ) -> Result<Ended, RunError> {
+    watch(command, terminal, |run, on_standing| run.perform(make, on_standing))
+}
+
+/// Lets `perform` do the run, and shows how far it is.
+fn watch(
+    command: &RunCommand,
+    terminal: &Terminal,
+    perform: impl FnOnce(
+        &Run<'_>,
+        &mut dyn FnMut(&engine::Standing) -> ControlFlow<()>,
+    ) -> Result<Ended, RunError>,
+) -> Result<Ended, RunError> {
     let plan = &command.plan;
     let environment = observe::environment(plan.cpus.0.first().copied().unwrap_or(0));
     // The main thread stays off the shards' CPUs; where it cannot, it is at least mostly asleep.
     let _ = command.spare_cpus.0.first().map(|&spare| cpu::pin_to(spare));
     let run = Run { plan, environment: &environment, log: &command.out };
     let mut progress = terminal.progress(plan);
-    let watch = plan
+    let precision = plan
         .target_ci
         .map(|precision| Watch::new(precision, command.out.clone(), plan.warmup + command.least));
     thread::scope(|scope| {
-        let _over = watch.as_ref().map(|watch| {
+        let _over = precision.as_ref().map(|watch| {
             scope.spawn(|| watch.read());
             watch.until_dropped()
         });
-        run.perform(make, |standing| {
+        perform(&run, &mut |standing| {
             progress.draw(&Standing {
                 elapsed: standing.elapsed,
                 sessions_done: standing.sessions_ended,
                 in_flight: standing.sessions_open,
                 errors: standing.failed,
             });
-            watch.as_ref().map_or(ControlFlow::Continue(()), |watch| watch.at(standing.elapsed))
+            let goes_on = ControlFlow::Continue(());
+            precision.as_ref().map_or(goes_on, |watch| watch.at(standing.elapsed))
         })
     })
 }

@@ -25,8 +25,10 @@ pub(super) struct Room<'a> {
     pub(super) allowed: &'a [usize],
     /// The target runs on these CPUs too.
     pub(super) shared_with_target: bool,
-    /// The concurrence, at least 1.
-    pub(super) concurrence: u32,
+    /// Connections, at least 1.
+    pub(super) connections: u32,
+    /// The flag that says how many.
+    pub(super) flag: &'static str,
 }
 
 /// Most shards: more threads than any machine has CPUs help nobody.
@@ -43,7 +45,7 @@ pub(super) fn placement_of(
     notices: &mut Vec<Notice>,
 ) -> Result<Placement, CliError> {
     let asked = match &args.shards {
-        Some(typed) => Some(check_shards(typed, room.concurrence)?),
+        Some(typed) => Some(check_shards(typed, &room)?),
         None => None,
     };
     let listed = cpus_of(&args.cpus, room.allowed)?;
@@ -52,7 +54,7 @@ pub(super) fn placement_of(
         Some(listed) => listed.len(),
         None => room.allowed.len().saturating_sub(spare),
     };
-    let most = room.concurrence as usize;
+    let most = room.connections as usize;
     let shards = asked.unwrap_or_else(|| default.clamp(1, most));
     let cpus = match listed {
         Some(mut listed) => {
@@ -90,12 +92,13 @@ pub(in crate::cli) fn cpus_of(
     Ok(Some(listed))
 }
 
-fn check_shards(typed: &str, concurrence: u32) -> Result<usize, CliError> {
+fn check_shards(typed: &str, room: &Room<'_>) -> Result<usize, CliError> {
+    let &Room { connections, flag, .. } = room;
     let shards = read_count("--shards", typed, (1, SHARDS_MAX))?;
-    if shards > u64::from(concurrence) {
+    if shards > u64::from(connections) {
         let rule = format!(
-            "a shard needs a connection of its own and --concurrence is {concurrence}, \
-             like -t {concurrence} -c {concurrence}"
+            "a shard needs a connection of its own and {flag} is {connections}, \
+             like -t {connections} {flag} {connections}"
         );
         return Err(CliError::rule("--shards", typed, rule));
     }

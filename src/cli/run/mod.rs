@@ -1,5 +1,6 @@
 //! `onrush run`: the command line made into a plan.
 
+mod channels;
 mod embedded;
 mod execute;
 mod load;
@@ -37,6 +38,8 @@ pub(super) struct RunCommand {
     pub least: Nanos,
     /// The HTTP body, empty where there is none.
     pub body: Vec<u8>,
+    /// The names of EPICS channels, none for other targets.
+    pub names: Vec<String>,
     /// The log.
     pub out: PathBuf,
     /// What to print.
@@ -97,6 +100,7 @@ impl RunCommand {
         let load = load::load_of(args, &mut notices)?;
         let scheme = url.as_ref().map_or(Scheme::Http, Url::scheme);
         let (request, body) = request::request_of(args, scheme)?;
+        let (channels, names) = channels::channels_of(args, url.as_ref())?.unzip();
         let (out, output) = output_of(args)?;
         let labels = args.label.iter().map(|label| check_label(label)).collect::<Result<_, _>>()?;
         let idle = read("--idle", &args.idle, "spin")?;
@@ -105,14 +109,13 @@ impl RunCommand {
         let sqpoll_cpu = machine::sqpoll_cpu_of(args)?;
         let watch_pid = machine::watch_pid_of(args)?;
         let watch_dev = machine::watch_dev_of(args)?;
-
         let gates = read_if_given("--slo", &args.slo)?.unwrap_or_default();
-
         let ends = Ends::of(args, url)?;
         let room = machine::Room {
             allowed,
             shared_with_target: socket::is_local(ends.target.address.ip()),
-            concurrence: load.concurrence,
+            connections: channels.as_ref().map_or(load.concurrence, |channels| channels.circuits),
+            flag: if channels.is_some() { "--circuits" } else { "--concurrence" },
         };
         let Placement { shards, cpus } = machine::placement_of(args, room, &mut notices)?;
         let ports = machine::ports_of(args, shards, &ends.target, &ends.sources)?;
@@ -135,6 +138,7 @@ impl RunCommand {
             seed: load.seed,
             allow_partial: args.allow_partial,
             request,
+            channels,
             shards,
             cpus,
             idle,
@@ -148,8 +152,17 @@ impl RunCommand {
             log,
             labels,
         };
-        let least = load.least;
-        Ok(Self { plan, least, body, out, output, gates, spare_cpus, notices })
+        Ok(Self {
+            plan,
+            least: load.least,
+            body,
+            names: names.unwrap_or_default(),
+            out,
+            output,
+            gates,
+            spare_cpus,
+            notices,
+        })
     }
 
     /// The same run against the embedded target, now that it listens at `address`.

@@ -51,6 +51,14 @@ fn refuse_foreign(args: &RunArgs, scheme: Scheme) -> Result<(), CliError> {
             ("--body", &args.body, "http://127.0.0.1:8080/"),
             ("--expect-status", &args.expect_status, "http://127.0.0.1:8080/"),
         ],
+        Scheme::Ca | Scheme::Pva => &[
+            ("--method", &args.method, "http://127.0.0.1:8080/"),
+            ("--header", &header, "http://127.0.0.1:8080/"),
+            ("--body", &args.body, "http://127.0.0.1:8080/"),
+            ("--expect-status", &args.expect_status, "http://127.0.0.1:8080/"),
+            ("--send-bytes", &args.send_bytes, "tcp://127.0.0.1:7000"),
+            ("--expect-bytes", &args.expect_bytes, "tcp://127.0.0.1:7000"),
+        ],
         Scheme::Http => &[
             ("--send-bytes", &args.send_bytes, "tcp://127.0.0.1:7000"),
             ("--expect-bytes", &args.expect_bytes, "tcp://127.0.0.1:7000"),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::super::error::CliError;
 use crate::plan::{Family, Scheme, Target};
 use crate::sys::socket;
+use crate::wire::{ca, pva};
 
 /// A URL taken apart, not yet resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,9 @@ impl FromStr for Url {
         }
         let (host, port) = split_port(authority).map_err(wrong)?;
         let (port, path) = match scheme {
+            // The names of channels are looked at with what is done with them.
+            Scheme::Ca => (port.unwrap_or(ca::SERVER_PORT), path.to_owned()),
+            Scheme::Pva => (port.unwrap_or(pva::SERVER_PORT), path.to_owned()),
             Scheme::Http if path.starts_with('/') => (port.unwrap_or(80), path.to_owned()),
             Scheme::Http => (port.unwrap_or(80), format!("/{path}")),
             Scheme::Tcp if !matches!(path, "" | "/") => {
@@ -65,6 +69,11 @@ impl fmt::Display for Url {
 }
 
 impl Url {
+    /// Path and query, as typed.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The protocol.
     pub(super) fn scheme(&self) -> Scheme {
         self.scheme
@@ -149,8 +158,9 @@ fn scheme_of(typed: &str) -> Result<Scheme, &'static str> {
         "http" => Ok(Scheme::Http),
         "tcp" => Ok(Scheme::Tcp),
         "https" => Err("TLS is not there yet: load it in the clear, like http://127.0.0.1:8080/"),
-        "ca" | "pva" => Err("EPICS is not there yet: http or tcp, like tcp://127.0.0.1:5064"),
-        _ => Err("its scheme is http or tcp, like http://127.0.0.1:8080/"),
+        "ca" => Ok(Scheme::Ca),
+        "pva" => Ok(Scheme::Pva),
+        _ => Err("its scheme is http, tcp, ca or pva, like http://127.0.0.1:8080/"),
     }
 }
 
@@ -226,6 +236,8 @@ mod tests {
         check("http://a#top", Scheme::Http, "a", 80, "/");
         check("http://[::1]:8080/x", Scheme::Http, "::1", 8080, "/x");
         check("http://[fe80::1%eth0]/", Scheme::Http, "fe80::1%eth0", 80, "/");
+        check("ca://a/P{0..99}", Scheme::Ca, "a", 5064, "/P{0..99}");
+        check("pva://a:1/@names", Scheme::Pva, "a", 1, "/@names");
         check("tcp://127.0.0.1:7", Scheme::Tcp, "127.0.0.1", 7, "");
         check("tcp://[::1]:7/", Scheme::Tcp, "::1", 7, "");
     }
@@ -236,9 +248,7 @@ mod tests {
         check_error("localhost", "like http://localhost");
         check_error("", "begins with its scheme");
         check_error("https://a/", "TLS is not there yet");
-        check_error("ca://a/P0", "EPICS is not there yet");
-        check_error("pva://a/P0", "EPICS is not there yet");
-        check_error("ftp://a/", "http or tcp");
+        check_error("ftp://a/", "http, tcp, ca or pva");
         check_error("http://u:p@a/", "Authorization");
         check_error("http://::1/", "brackets");
         check_error("http://[::1/", "brackets");

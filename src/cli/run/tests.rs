@@ -49,7 +49,12 @@ fn without_a_word_the_built_in_target_is_loaded_with_every_default() {
 
 #[test]
 fn every_plan_reads_back_from_its_text() {
-    for line in ["", "-R 1k -f --close rst -n 5 -b x -H X:y", "--label a=b tcp://127.0.0.1:7"] {
+    for line in [
+        "",
+        "-R 1k -f --close rst -n 5 -b x -H X:y",
+        "--label a=b tcp://127.0.0.1:7",
+        "pva://[::1]/P",
+    ] {
         let plan = plan(line);
         assert_eq!(Plan::from_text(&plan.to_text()).unwrap(), plan);
     }
@@ -67,6 +72,7 @@ fn the_defaults_in_help_are_those_of_the_code() {
             "--close" => "-f",
             "--pattern" => "-R 7",
             "--send-bytes" | "--expect-bytes" => "tcp://127.0.0.1:7",
+            "--op" | "--monitors" | "--circuits" | "--profile" => "ca://127.0.0.1:7/P",
             _ => "",
         };
         let without = run(beside).unwrap();
@@ -110,7 +116,8 @@ fn shards_leave_a_cpu_to_a_target_on_this_host() {
 
 #[test]
 fn a_target_elsewhere_leaves_every_cpu_to_the_shards() {
-    let room = machine::Room { allowed: &CPUS, shared_with_target: false, concurrence: 64 };
+    let room =
+        machine::Room { allowed: &CPUS, shared_with_target: false, connections: 64, flag: "-c" };
     let place = |room| machine::placement_of(&RunArgs::default(), room, &mut vec![]).unwrap();
     assert_eq!(place(room).shards, 4);
     let alone = machine::Room { allowed: &[0], shared_with_target: true, ..room };

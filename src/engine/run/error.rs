@@ -5,8 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::engine::ShardError;
-use crate::evidence::{ErrorCount, Phase};
+use crate::evidence::{ErrorCount, Phase, Step};
 use crate::log::LogError;
+use crate::protocol::Fault;
 use crate::ring::SetupError;
 use crate::sys::errno::{EADDRNOTAVAIL, ECONNREFUSED, ETIMEDOUT};
 
@@ -29,20 +30,24 @@ pub enum RunError {
     Panicked,
     /// The run was stopped before the clock started, by this signal where it was one.
     Stopped(Option<i32>),
-    /// No connection could be opened.
+    /// No connection, or no channel, could be opened.
     Unreachable {
         /// The target.
         target: SocketAddr,
+        /// Connections, or channels.
+        what: &'static str,
         /// The error seen most.
         why: Option<ErrorCount>,
     },
-    /// Fewer connections could be opened than asked for.
+    /// Fewer connections, or channels, could be opened than asked for.
     Partial {
         /// The target.
         target: SocketAddr,
-        /// Connections asked for.
+        /// Connections, or channels.
+        what: &'static str,
+        /// How many were asked for.
         asked: u64,
-        /// Connections open.
+        /// How many are open.
         opened: u64,
         /// The error seen most.
         why: Option<ErrorCount>,
@@ -53,9 +58,11 @@ impl RunError {
     /// The same with its cause.
     pub(super) fn with_cause(self, cause: Option<ErrorCount>) -> Self {
         match self {
-            Self::Unreachable { target, .. } => Self::Unreachable { target, why: cause },
-            Self::Partial { target, asked, opened, .. } => {
-                Self::Partial { target, asked, opened, why: cause }
+            Self::Unreachable { target, what, .. } => {
+                Self::Unreachable { target, what, why: cause }
+            }
+            Self::Partial { target, what, asked, opened, .. } => {
+                Self::Partial { target, what, asked, opened, why: cause }
             }
             other => other,
         }
@@ -77,12 +84,13 @@ impl fmt::Display for RunError {
             ),
             Self::Panicked => f.write_str("a shard panicked: this is a fault of onrush"),
             Self::Stopped(_) => f.write_str("stopped before the clock started"),
-            Self::Unreachable { target, why } => {
-                write!(f, "no connection to {target} could be opened: {}", Why(*why))
+            Self::Unreachable { target, what, why } => {
+                let what = what.trim_end_matches('s');
+                write!(f, "no {what} to {target} could be opened: {}", Why(*why))
             }
-            Self::Partial { target, asked, opened, why } => write!(
+            Self::Partial { target, what, asked, opened, why } => write!(
                 f,
-                "only {opened} of {asked} connections to {target} could be opened: {}; \
+                "only {opened} of {asked} {what} to {target} could be opened: {}; \
                  --allow-partial runs with those",
                 Why(*why)
             ),
@@ -99,6 +107,9 @@ impl fmt::Display for Why {
         let Some(ErrorCount { phase, step, errno, .. }) = self.0 else {
             return f.write_str("no error was seen");
         };
+        if let (Step::Parse, Some(fault)) = (step, Fault::from_number(errno)) {
+            return write!(f, "{step}: {fault}");
+        }
         let error = io::Error::from_raw_os_error(i32::from(errno));
         write!(f, "{step}: {error}")?;
         match (i32::from(errno), phase) {

@@ -2,6 +2,7 @@
 //! work, and closes the log with what they left.
 
 mod error;
+mod kind;
 mod lookout;
 mod shard_thread;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::thread::{Scope, ScopedJoinHandle};
 
+use super::circuits::all_uses;
 use super::control::{Control, Live, Stop};
 use super::ports::{Endpoint, LeftOver};
 use crate::clock::{self, Clock, Source};
@@ -21,12 +23,13 @@ use crate::log::{self, Keeper};
 use crate::observe::{self, Hold};
 use crate::outcome::Trailer;
 use crate::plan::{Close, Plan};
-use crate::protocol::Protocol;
+use crate::protocol::{Circuit, Protocol};
 use crate::sys::resource::Usage;
 use crate::sys::signal::{self, Asked};
 use crate::unit::{Field, Instant, Nanos};
 
 pub use error::RunError;
+use kind::{Circuits, Kind, Requests};
 use lookout::{Lookout, Seen};
 use shard_thread::{Done, Seat};
 
@@ -76,6 +79,27 @@ impl Run<'_> {
     pub fn perform<P: Protocol>(
         &self,
         speak: impl Fn(u32) -> P + Sync,
+        on_standing: impl FnMut(&Standing) -> ControlFlow<()>,
+    ) -> Result<Ended, RunError> {
+        self.carry_out(&Requests(speak), on_standing)
+    }
+
+    /// The same on channels to `names`: `speak` makes a protocol for the circuits of a shard.
+    ///
+    /// # Errors
+    /// As [`Run::perform`]; channels that cannot be opened among them.
+    pub fn perform_on<P: Circuit>(
+        &self,
+        names: &[String],
+        speak: impl Fn() -> P + Sync,
+        on_standing: impl FnMut(&Standing) -> ControlFlow<()>,
+    ) -> Result<Ended, RunError> {
+        self.carry_out(&Circuits(speak, names), on_standing)
+    }
+
+    fn carry_out(
+        &self,
+        kind: &impl Kind,
         mut on_standing: impl FnMut(&Standing) -> ControlFlow<()>,
     ) -> Result<Ended, RunError> {
         let (source, notice) = Source::open(self.plan.clock);
@@ -98,7 +122,7 @@ impl Run<'_> {
                     left_over: &left_over,
                     log,
                 });
-                spawn(scope, seats, &speak)
+                spawn(scope, seats, kind)
             });
             let threads = threads.map_err(RunError::Signals)?;
             let tended = desk.tend(keeper, &threads, &mut on_standing);
@@ -125,14 +149,14 @@ impl Run<'_> {
 
 type Thread<'scope> = ScopedJoinHandle<'scope, Result<Done, RunError>>;
 
-fn spawn<'scope, P: Protocol>(
+fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     seats: impl Iterator<Item = Seat<'scope>>,
-    speak: &'scope (impl Fn(u32) -> P + Sync),
+    kind: &'scope impl Kind,
 ) -> Vec<Thread<'scope>> {
     let work = move |seat: Seat<'scope>| {
         let alarm = Alarm(seat.control);
-        let done = seat.work(speak)?;
+        let done = seat.work(kind)?;
         std::mem::forget(alarm);
         Ok(done)
     };
@@ -203,7 +227,8 @@ impl Desk<'_> {
                 keeper.take_place().map_err(RunError::Log)?;
             }
             if self.is_hopeless() {
-                return Err(RunError::Unreachable { target: plan.target.address, why: None });
+                let target = plan.target.address;
+                return Err(RunError::Unreachable { target, what: "connections", why: None });
             }
             lookout.look(now, asked.is_some());
             if on_standing(&self.standing(now.since(start))).is_break() {
@@ -226,13 +251,17 @@ impl Desk<'_> {
             clock::sleep(Nanos::from_millis(1));
         }
         let opened = self.sum(|live| live.opened.load(Ordering::Relaxed));
-        let asked = u64::from(self.run.plan.concurrence);
-        let target = self.run.plan.target.address;
+        let plan = self.run.plan;
+        let (asked, what) = match plan.channels {
+            None => (u64::from(plan.concurrence), "connections"),
+            Some(_) => (all_uses(plan), "channels"),
+        };
+        let target = plan.target.address;
         if opened == 0 {
-            return Err(RunError::Unreachable { target, why: None });
+            return Err(RunError::Unreachable { target, what, why: None });
         }
-        if opened < asked && !self.run.plan.allow_partial {
-            return Err(RunError::Partial { target, asked, opened, why: None });
+        if opened < asked && !plan.allow_partial {
+            return Err(RunError::Partial { target, what, asked, opened, why: None });
         }
         Ok(())
     }
@@ -305,15 +334,16 @@ fn close_books(plan: &Plan, tended: Tended, dones: Vec<Done>) -> (Keeper, Traile
         machine: tended.seen.machine,
         ..Evidence::default()
     };
-    let mut series = Vec::new();
+    let mut trailer = Trailer::default();
     let mut cpus = tended.seen.cpus.into_iter();
-    for Done { evidence: mut shard, last_done_at, times, .. } in dones {
+    for Done { evidence: mut shard, last_done_at, times, ages, .. } in dones {
         shard.span = last_done_at.since(measure_at);
         shard.on_cpu = cpus.next().unwrap_or_default();
         evidence.shards.push(shard);
-        series.extend(times);
+        trailer.series.extend(times);
+        trailer.ages.extend(ages);
     }
-    (tended.keeper, Trailer { evidence, series })
+    (tended.keeper, Trailer { evidence, ..trailer })
 }
 
 /// Pairs of this plan that earlier connections left in TIME_WAIT, and when they are free.

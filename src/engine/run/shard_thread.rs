@@ -2,15 +2,14 @@
 
 use super::super::ports::{Endpoint, LeftOver, PortPool};
 use super::super::seams::{Edges, Parts, ShardYield};
-use super::super::shard::Shard;
+use super::kind::{Drive, Kind, Post};
 use super::{Control, Live, RunError, cpu_of, hold, source_index};
 use crate::clock::{Clock, Source};
 use crate::evidence::ShardEvidence;
 use crate::log::Writer;
 use crate::observe::ThreadMeter;
-use crate::outcome::Series;
+use crate::outcome::{Ages, Series};
 use crate::plan::{Close, LogMode, Plan};
-use crate::protocol::Protocol;
 use crate::ring::{Setup, UringQueue};
 use crate::sys::cpu;
 use crate::unit::Instant;
@@ -39,36 +38,35 @@ pub(super) struct Done {
     pub(super) last_done_at: Instant,
     /// Its series, where the log does not keep every request.
     pub(super) times: Option<Series>,
+    /// The times of its subscriptions' updates, where it had any.
+    pub(super) ages: Option<Ages>,
 }
 
 impl Seat<'_> {
     /// The thread's work, from pinning to the last completion.
-    pub(super) fn work<P: Protocol>(self, speak: &impl Fn(u32) -> P) -> Result<Done, RunError> {
+    pub(super) fn work(self, kind: &impl Kind) -> Result<Done, RunError> {
         match self.source.clone() {
-            Source::Tsc(tsc) => self.work_by(tsc.clock(), speak),
-            Source::Kernel(kernel) => self.work_by(kernel, speak),
+            Source::Tsc(tsc) => self.work_by(tsc.clock(), kind),
+            Source::Kernel(kernel) => self.work_by(kernel, kind),
         }
     }
 
-    fn work_by<C: Clock, P: Protocol>(
-        self,
-        clock: C,
-        speak: &impl Fn(u32) -> P,
-    ) -> Result<Done, RunError> {
+    fn work_by<C: Clock>(self, clock: C, kind: &impl Kind) -> Result<Done, RunError> {
         let cpu = cpu_of(self.plan, self.index);
         cpu::pin_to(cpu).map_err(|error| RunError::Pin(cpu, error))?;
         cpu::name_thread(&format!("shard-{}", self.index));
         // A sleeping shard is to wake when it is due, not when it suits the kernel; where this
         // is forbidden the lag shows it.
         let _ = cpu::set_timer_slack(1);
-        let slots = self.plan.share(u64::from(self.plan.concurrence), self.index) as u32;
-        let protocol = speak(slots);
-        let queue = UringQueue::open(&self.setup(slots, &protocol)).map_err(RunError::Ring)?;
+        let slots = self.plan.share(u64::from(self.plan.connections()), self.index) as u32;
+        let protocol = kind.speech(slots);
+        let setup = self.setup(slots, kind.needs(&protocol));
+        let queue = UringQueue::open(&setup).map_err(RunError::Ring)?;
         let mut meter = Meter::new(cpu, queue.level().to_string());
         let ports = self.ports()?;
         let Self { index, plan, control, live, log, .. } = self;
         let parts = Parts { queue, clock, protocol, log, ports };
-        let mut shard = Shard::new(parts, plan, index, control, live);
+        let mut shard = kind.shard(parts, Post { plan, index, control, live });
         if plan.log != LogMode::All {
             shard.keep_series();
         }
@@ -80,12 +78,16 @@ impl Seat<'_> {
         Ok(meter.done(yielded))
     }
 
-    fn setup<P: Protocol>(&self, slots: u32, protocol: &P) -> Setup {
+    fn setup(&self, slots: u32, (templates, scratch_bytes): (Vec<Vec<u8>>, usize)) -> Setup {
         Setup {
             slots,
-            templates: protocol.templates(),
-            scratch_bytes: protocol.scratch_bytes(),
-            buffers: slots.saturating_mul(2).clamp(BUFFERS.0, BUFFERS.1) as u16,
+            templates,
+            scratch_bytes,
+            buffers: match self.plan.channels {
+                // A circuit alone may bring what a thousand connections do.
+                Some(_) => BUFFERS.1 as u16,
+                None => slots.saturating_mul(2).clamp(BUFFERS.0, BUFFERS.1) as u16,
+            },
             buffer_bytes: BUFFER_BYTES,
             sources: self.plan.sources.clone(),
             peer: self.plan.target.address,
@@ -136,7 +138,10 @@ impl Meter {
         self.evidence.open_ns = Some(yielded.open_ns);
         self.evidence.stale_completions = yielded.stale_completions;
         self.evidence.buffers_exhausted = yielded.buffers_exhausted;
+        let (updates, ages) = yielded.updates.unzip();
+        self.evidence.updates = updates;
         Done {
+            ages,
             evidence: self.evidence,
             ended_at: yielded.ended_at,
             last_done_at: yielded.last_done_at,

@@ -1,0 +1,152 @@
+//! What is known of each subscription, and what its updates came to.
+
+use crate::evidence::UpdatesSeen;
+use crate::outcome::Ages;
+use crate::protocol::{Event, Hear, Posted};
+use crate::unit::{Instant, Nanos};
+
+/// A subscription: sixteen bytes.
+#[derive(Debug, Clone, Copy)]
+struct Watch {
+    last: i64,
+    /// When that came; [`Instant::ZERO`] where nothing came yet.
+    at: Instant,
+}
+
+const UNSEEN: Watch = Watch { last: 0, at: Instant::ZERO };
+
+/// The subscriptions of a shard.
+#[derive(Debug)]
+pub(super) struct Book {
+    watches: Vec<Watch>,
+    pub(super) updates: UpdatesSeen,
+    pub(super) ages: Ages,
+    /// Updates count: it is the measure phase.
+    pub(super) counts: bool,
+    pub(super) now: Instant,
+    /// Wall time at instant 0, in ns since 1970.
+    pub(super) wall_at_zero: u64,
+}
+
+impl Book {
+    pub(super) fn new(subscriptions: u32) -> Self {
+        Self {
+            watches: vec![UNSEEN; subscriptions as usize],
+            updates: UpdatesSeen::default(),
+            ages: Ages::default(),
+            counts: false,
+            now: Instant::ZERO,
+            wall_at_zero: 0,
+        }
+    }
+
+    /// Whether a subscription has a value.
+    pub(super) fn is_served(&self, subscription: u32) -> bool {
+        self.watches[subscription as usize].at != Instant::ZERO
+    }
+
+    /// Whether a subscription has the value that was read of its channel, or one posted since.
+    pub(super) fn has_reached(&self, subscription: u32, read: Posted) -> bool {
+        let watch = self.watches[subscription as usize];
+        watch.at != Instant::ZERO && read.steps_from(watch.last) <= 0
+    }
+
+    /// The subscription begins anew: what comes next is where counting begins.
+    pub(super) fn forget(&mut self, subscription: u32) {
+        self.watches[subscription as usize] = UNSEEN;
+    }
+
+    #[inline]
+    fn update(&mut self, subscription: u32, posted: Posted) {
+        let watch = &mut self.watches[subscription as usize];
+        let before = std::mem::replace(watch, Watch { last: posted.value, at: self.now });
+        if !self.counts {
+            return;
+        }
+        if before.at == Instant::ZERO {
+            self.updates.received += 1;
+            return;
+        }
+        self.updates.count(posted.steps_from(before.last));
+        self.ages.gap.record(self.now.since(before.at));
+        let arrived = self.wall_at_zero + self.now.0;
+        if posted.stamp_ns != 0 && posted.stamp_ns <= arrived {
+            self.ages.age.record(Nanos(arrived - posted.stamp_ns));
+        }
+    }
+}
+
+/// What one connection is told goes to the book where it is an update; the rest is kept until
+/// the bytes are read.
+pub(super) struct Ear<'a> {
+    pub(super) book: &'a mut Book,
+    pub(super) events: &'a mut Vec<Event>,
+    /// The connection's first subscription, as the shard counts.
+    pub(super) first: u32,
+    /// How many it has: a server may name others.
+    pub(super) count: u32,
+}
+
+impl Hear for Ear<'_> {
+    #[inline]
+    fn update(&mut self, subscription: u32, posted: Posted) {
+        if subscription < self.count {
+            self.book.update(self.first + subscription, posted);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(values: &[i64], is_word: bool, expect: [u64; 4]) {
+        let mut book = Book::new(1);
+        book.counts = true;
+        book.wall_at_zero = 1000;
+        for (at, &value) in (1..).zip(values) {
+            book.now = Instant(10 * at);
+            book.update(0, Posted { value, is_word, stamp_ns: 1003 });
+        }
+        let UpdatesSeen { received, lost, duplicate, backwards, .. } = book.updates;
+        assert_eq!([received, lost, duplicate, backwards], expect);
+        let timed = values.len() as u64 - 1;
+        assert_eq!((book.ages.gap.count(), book.ages.age.count()), (timed, timed));
+    }
+
+    #[test]
+    fn each_update_is_held_against_the_one_before() {
+        check(&[5], false, [1, 0, 0, 0]);
+        check(&[5, 6, 7], false, [3, 0, 0, 0]);
+        check(&[5, 9, 10], false, [3, 3, 0, 0]);
+        check(&[5, 5, 5, 6], false, [4, 0, 2, 0]);
+        check(&[5, 6, 3, 4], false, [4, 0, 0, 1]);
+        check(&[i64::MAX, i64::MIN], false, [2, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_word_wraps_round() {
+        let (last, first) = (i64::from(i32::MAX), i64::from(i32::MIN));
+        check(&[last - 1, last, first, first + 1], true, [4, 0, 0, 0]);
+        check(&[last - 1, first], true, [2, 1, 0, 0]);
+        check(&[first, last], true, [2, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_subscription_reaches_what_was_read_or_what_came_after_it() {
+        let mut book = Book::new(1);
+        let posted = |value| Posted { value, is_word: false, stamp_ns: 0 };
+        assert!(!book.has_reached(0, posted(-1)), "nothing came");
+        book.now = Instant(1);
+        book.update(0, posted(7));
+        let reached = [6, 7, 8].map(|read| book.has_reached(0, posted(read)));
+        assert_eq!(reached, [true, true, false]);
+        book.forget(0);
+        assert!(!book.is_served(0));
+    }
+}

@@ -1,0 +1,77 @@
+//! `onrush run ca://` and `pva://` against servers whose every post is known.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+use support::publisher::{FAULTS, MANNERS, POSTS, Publisher};
+use support::report::{at, count};
+use support::run::run;
+
+/// A run that watches all channels of the publisher.
+#[track_caller]
+fn check_faults(scheme: &str, publisher: &Publisher, more: &[&str]) {
+    let url = format!("{scheme}://{}/P{{0..{}}}", publisher.address, MANNERS.len() - 1);
+    let args = [&["-d", "3s", "--idle", "sleep", "--timeout", "1s", &*url], more].concat();
+    let json = run(&args).done();
+    let updates = |key: &str| count(&json, &format!("updates.{key}"));
+    let all = POSTS as u64 * MANNERS.len() as u64;
+    assert_eq!(updates("subscriptions"), MANNERS.len() as u64);
+    assert_eq!(updates("received"), all - POSTS as u64 / 2, "dropped and repeated are as many");
+    assert_eq!(updates("lost"), FAULTS);
+    assert_eq!(updates("duplicate"), FAULTS);
+    assert_eq!(updates("backwards"), FAULTS);
+    assert_eq!(updates("finals_ok"), MANNERS.len() as u64 - 1, "all but the one that stalls");
+    assert!(count(&json, "age_ns.count") <= updates("received"));
+    assert_eq!(count(&json, "gap_ns.count"), updates("received"));
+    assert_eq!(at(&json, "regime"), "open");
+}
+
+#[test]
+fn every_fault_of_a_channel_access_server_is_found_and_counted() {
+    check_faults("ca", &Publisher::ca(), &[]);
+}
+
+#[test]
+fn every_fault_of_a_pvaccess_server_is_found_and_counted() {
+    check_faults("pva", &Publisher::pva(), &["--queue", "4", "--ack", "2"]);
+}
+
+#[test]
+fn every_fault_of_a_server_with_the_highest_byte_first_is_found_and_counted() {
+    check_faults("pva", &Publisher::pva_big(), &["--profile", "pvxs"]);
+}
+
+#[test]
+fn reads_are_sessions_like_any_other() {
+    for (scheme, publisher) in [("ca", Publisher::ca()), ("pva", Publisher::pva())] {
+        let url = format!("{scheme}://{}/P{{0..4}}", publisher.address);
+        let json = run(&["--op", "get", "-R", "500", "-d", "1s", "-c", "7", &url]).done();
+        assert_eq!(count(&json, "totals.planned"), 500);
+        assert_eq!(count(&json, "outcomes.ok"), 500);
+        assert_eq!(count(&json, "connections.opened"), 1);
+        assert_eq!(count(&json, "response_ns.count"), 500);
+    }
+}
+
+#[test]
+fn a_name_that_is_not_there_ends_the_run_before_it_begins() {
+    for (scheme, publisher) in [("ca", Publisher::ca()), ("pva", Publisher::pva())] {
+        let url = format!("{scheme}://{}/P{{3..6}}", publisher.address);
+        let ended = run(&["--op", "get", "-c", "4", &url]);
+        assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+        let says = format!(
+            "only 2 of 4 channels to {} could be opened: parse: the server has no such name; \
+             --allow-partial runs with those\n",
+            publisher.address
+        );
+        assert!(ended.stderr.ends_with(&says), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_server_of_another_protocol_is_told() {
+    let publisher = Publisher::ca();
+    let ended = run(&[&*format!("pva://{}/P0", publisher.address)]);
+    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no channel to"), "{}", ended.stderr);
+}

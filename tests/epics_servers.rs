@@ -1,0 +1,128 @@
+//! `onrush run ca://` and `pva://` against real EPICS servers, at rates that they keep.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use support::epics::interpreter;
+use support::report::{at, count};
+use support::run::run;
+use support::server::free_address;
+
+/// Subscriptions of a run.
+const SUBSCRIPTIONS: u64 = 20;
+
+/// A server of the real packages, ended with its test.
+struct Ioc {
+    child: Child,
+    ca: SocketAddr,
+    pva: SocketAddr,
+}
+
+impl Ioc {
+    fn start(script: &str, arguments: &[&str]) -> Self {
+        let (ca, pva) = (free_address(), free_address());
+        let mut command = Command::new(interpreter());
+        command.arg(format!("tests/epics/{script}")).args(arguments);
+        let both = |command: &mut Command, names: [&str; 2], value: String| {
+            for name in names {
+                command.env(name, &value);
+            }
+        };
+        // Loopback only, and nobody's standard port.
+        for (server, client, port) in [("CAS", "CA", ca.port()), ("PVAS", "PVA", pva.port())] {
+            let name = |key: &str, of: &str| format!("EPICS_{of}_{key}");
+            let here = "127.0.0.1".to_owned();
+            both(
+                &mut command,
+                [&name("SERVER_PORT", server), &name("SERVER_PORT", client)],
+                port.to_string(),
+            );
+            both(
+                &mut command,
+                [&name("INTF_ADDR_LIST", server), &name("BEACON_ADDR_LIST", server)],
+                here,
+            );
+            command.env(name("AUTO_BEACON_ADDR_LIST", server), "NO");
+            command.env(name("AUTO_ADDR_LIST", client), "NO");
+        }
+        let beacons = free_address().port().to_string();
+        both(&mut command, ["EPICS_CAS_BEACON_PORT", "EPICS_CA_REPEATER_PORT"], beacons);
+        let searches = free_address().port().to_string();
+        both(&mut command, ["EPICS_PVAS_BROADCAST_PORT", "EPICS_PVA_BROADCAST_PORT"], searches);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        let ready = said.lines().map_while(Result::ok).any(|line| line.ends_with("ready"));
+        assert!(ready, "{script} does not get ready");
+        Self { child, ca, pva }
+    }
+}
+
+impl Drop for Ioc {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Watches the counting channels. What such a server loses is its own affair; that the accounts
+/// balance, and that each subscription ends right, is ours.
+#[track_caller]
+fn check_monitors(url: &str, more: &[&str]) -> Value {
+    let args = [&["-d", "1s", "--idle", "sleep", "--monitors", "2", url], more].concat();
+    let json = run(&args).done();
+    let updates = |key: &str| count(&json, &format!("updates.{key}"));
+    assert_eq!(updates("subscriptions"), SUBSCRIPTIONS, "{url}");
+    assert_eq!(updates("finals_ok"), SUBSCRIPTIONS, "{url}");
+    assert_eq!(updates("backwards"), 0, "{url}");
+    // Twenty posts a second of each channel.
+    assert!(updates("received") >= SUBSCRIPTIONS, "{:#}", at(&json, "updates"));
+    assert_eq!(count(&json, "gap_ns.count"), updates("received"));
+    assert!(count(&json, "age_ns.count") > 0, "{url}");
+    json
+}
+
+#[track_caller]
+fn check_sessions(url: &str, op: &str) {
+    let json = run(&["--op", op, "-R", "200", "-d", "1s", "-c", "8", url]).done();
+    assert_eq!(count(&json, "totals.planned"), 200);
+    assert_eq!(count(&json, "outcomes.ok"), 200, "{op} {url}: {:#}", at(&json, "errors"));
+}
+
+#[test]
+fn softioc_is_watched_read_and_written() {
+    let ioc = Ioc::start("softioc_server.py", &[]);
+    let counts = "LAB:S{0..9}";
+    check_monitors(&format!("ca://{}/{counts}", ioc.ca), &[]);
+    check_monitors(&format!("ca://{}/{counts}", ioc.ca), &["--profile", "libca"]);
+    check_monitors(&format!("pva://{}/{counts}", ioc.pva), &["--circuits", "2"]);
+    check_monitors(&format!("pva://{}/{counts}", ioc.pva), &["--profile", "pvxs"]);
+    check_monitors(&format!("pva://{}/{counts}", ioc.pva), &["--queue", "8", "--ack", "4"]);
+    for (scheme, address) in [("ca", ioc.ca), ("pva", ioc.pva)] {
+        check_sessions(&format!("{scheme}://{address}/{counts}"), "get");
+        check_sessions(&format!("{scheme}://{address}/LAB:W"), "put");
+    }
+}
+
+#[test]
+fn an_ioc_with_qsrv1_is_watched_and_read() {
+    let ioc = Ioc::start("softioc_server.py", &["qsrv1"]);
+    let url = format!("pva://{}/LAB:S{{0..9}}", ioc.pva);
+    check_monitors(&url, &[]);
+    // It holds two updates whatever it is asked: to acknowledge by four would wait for ever.
+    check_monitors(&url, &["--queue", "4", "--ack", "1"]);
+    check_sessions(&url, "get");
+}
+
+#[test]
+fn a_server_of_p4p_is_watched_read_and_written() {
+    let server = Ioc::start("p4p_server.py", &[]);
+    check_monitors(&format!("pva://{}/LAB:S{{0..9}}", server.pva), &[]);
+    check_sessions(&format!("pva://{}/LAB:S{{0..9}}", server.pva), "get");
+    check_sessions(&format!("pva://{}/LAB:W", server.pva), "put");
+}
