@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use onrush::clock::{Clock, KernelClock};
 use onrush::evidence::Served;
 use onrush::plan::{ClockName, CpuList, Idle};
-use onrush::serve::{Behaviour, Delay, Kind, ServePlan, Serving};
+use onrush::serve::{Behaviour, Delay, Kind, PvPlan, ServePlan, Serving};
 use onrush::sys::cpu;
 use onrush::unit::{ByteSize, Nanos, Share};
 
@@ -27,6 +27,7 @@ fn plan(kind: Kind) -> ServePlan {
         behaviour: Behaviour::default(),
         body_bytes: ByteSize(64),
         close_after: None,
+        pvs: PvPlan::default(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The built-in targets, on the same ring as the load: HTTP and echo.
+//! The built-in targets, on the same ring as the load: HTTP, echo, and servers of PVs.
 //!
 //! [`Serving`] is a target that runs. Each shard is a pinned thread with a ring, a listener of
 //! its own on the one address (the kernel spreads the clients) and a table of connections:
@@ -9,6 +9,7 @@
 //!     ├─ behaviour  how: how long it takes, and what goes wrong
 //!     ├─ station    when: the line before the workers
 //!     └─ agenda     what is not due yet
+//!   epics    PVs, which speak unasked: a loop and rules of their own
 //! ```
 
 mod agenda;

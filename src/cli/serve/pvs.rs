@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::cli::args::ServeArgs;
-use crate::cli::error::{CliError, parse, read, read_count, read_if_given};
+use crate::cli::error::{CliError, parse, read_count, read_if_given};
 use crate::serve::{Flaws, Kind, PvPlan};
 use crate::unit::Rate;
 
@@ -28,19 +28,21 @@ pub(super) fn pvs_of(args: &ServeArgs, kind: Kind) -> Result<PvPlan, CliError> {
     let count = |flag, typed: &Option<String>, most| {
         typed.as_deref().map(|typed| read_count(flag, typed, (1, most))).transpose()
     };
-    let rate: Rate = parse("--rate", args.rate.as_deref().unwrap_or("10"))?;
-    if rate == Rate::Max {
+    let usual = PvPlan::default();
+    let rate = args.rate.as_deref().map(|typed| parse("--rate", typed)).transpose()?;
+    if rate == Some(Rate::Max) {
         let rule = "a PV is posted so many times a second, like --rate 100";
-        return Err(CliError::rule("--rate", rate, rule));
+        return Err(CliError::rule("--rate", Rate::Max, rule));
     }
+    let narrow = |wide: Option<u64>, usual: u32| wide.map_or(usual, |count| count as u32);
     Ok(PvPlan {
-        prefix: prefix_of(args.prefix.as_deref().unwrap_or("P"))?,
-        pvs: count("--pvs", &args.pvs, PVS_MAX)?.unwrap_or(100) as u32,
-        rate,
+        prefix: args.prefix.as_deref().map(prefix_of).transpose()?.unwrap_or(usual.prefix),
+        pvs: narrow(count("--pvs", &args.pvs, PVS_MAX)?, usual.pvs),
+        rate: rate.unwrap_or(usual.rate),
+        posting: read_if_given("--pattern", &args.pattern)?.unwrap_or(usual.posting),
         post_for: read_if_given("--post-for", &args.post_for)?,
-        posting: read("--pattern", &args.pattern, "rush")?,
-        pv_type: read("--type", &args.pv_type, "double")?,
-        elements: count("--array", &args.array, ELEMENTS_MAX)?.unwrap_or(1) as u32,
+        pv_type: read_if_given("--type", &args.pv_type)?.unwrap_or(usual.pv_type),
+        elements: narrow(count("--array", &args.array, ELEMENTS_MAX)?, usual.elements),
         clients_max: count("--clients-max", &args.clients_max, CLIENTS_MAX)?
             .map(|clients| clients as u32),
         coalesce: !args.no_coalesce,

@@ -51,6 +51,24 @@ pub struct PvPlan {
     pub flaws: Flaws,
 }
 
+impl Default for PvPlan {
+    /// A hundred doubles, `P0` to `P99`, ten times a second.
+    fn default() -> Self {
+        Self {
+            prefix: "P".into(),
+            pvs: 100,
+            rate: Rate::per_second(10),
+            posting: Posting::Rush,
+            post_for: None,
+            pv_type: PvType::Double,
+            elements: 1,
+            clients_max: None,
+            coalesce: true,
+            flaws: Flaws::default(),
+        }
+    }
+}
+
 /// Names as they are spelled: the prefix, then a number without leading zeros.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
@@ -78,18 +96,7 @@ impl Names {
 
 #[cfg(test)]
 pub(super) fn sample() -> PvPlan {
-    PvPlan {
-        prefix: "P".into(),
-        pvs: 3,
-        rate: Rate::per_second(10),
-        posting: Posting::Rush,
-        post_for: None,
-        pv_type: PvType::Double,
-        elements: 1,
-        clients_max: Some(4),
-        coalesce: true,
-        flaws: Flaws::default(),
-    }
+    PvPlan { pvs: 3, ..PvPlan::default() }
 }
 
 #[cfg(test)]

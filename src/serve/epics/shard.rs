@@ -303,7 +303,8 @@ impl<D: Dialect> Shard<D> {
         self.clients[slot as usize].is_receiving = false;
         match (completion.result, completion.buffer) {
             (1.., Some(buffer)) => self.hear(slot, Some(buffer), now, now_ns),
-            (0, _) => return self.close(slot),
+            // The client says no more: what it is owed is sent.
+            (0, _) => self.clients[slot as usize].state = State::Ending,
             // All buffers are in this batch: they are back before the next receive.
             (result, _) if result == -errno::ENOBUFS => {}
             _ => {

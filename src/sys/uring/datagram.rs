@@ -122,7 +122,7 @@ impl Uring {
         let Some(datagrams) = &self.memory.datagrams else { return };
         // A lap ends: what is used again must have been taken.
         if datagrams.turn == 0 && !self.ring.0.submission().is_empty() {
-            self.failure = self.failure.or(self.enter(0, 0, None).err());
+            self.failure = self.failure.or_else(|| self.enter(0, 0, None).err());
             if !self.ring.0.submission().is_empty() {
                 return;
             }

@@ -1,5 +1,9 @@
 //! A circuit without a network: what is asked, and every answer.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
+
 use super::super::client::Client;
 use super::super::plan;
 use super::super::publisher::Publisher;
@@ -292,5 +296,130 @@ fn requests_cut_anywhere_get_the_same_answers() {
         let all = pieces.collect::<Vec<_>>().concat();
         // The first update may come before the get that follows it.
         assert_eq!((all.len(), updates(&all)), (whole.len(), updates(&whole)), "by {step}");
+    }
+}
+
+/// What may happen to a server, by small numbers that often meet.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Create(u32),
+    Clear(u32),
+    Subscribe(u32, u32, bool),
+    Cancel(u32, u32),
+    Post(u32),
+    /// The client goes away, and another has its slot.
+    Leave,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0..3_u32).prop_map(Step::Create),
+        (0..4_u32).prop_map(Step::Clear),
+        (0..4_u32, 0..4_u32, any::<bool>())
+            .prop_map(|(sid, id, all)| Step::Subscribe(sid, id, all)),
+        (0..4_u32, 0..4_u32).prop_map(|(sid, id)| Step::Cancel(sid, id)),
+        (0..3_u32).prop_map(Step::Post),
+        (0..3_u32).prop_map(Step::Post),
+        (0..20_u32).prop_map(|number| if number == 0 { Step::Leave } else { Step::Post(0) }),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+/// What the server has to know: of each channel its PV and its subscriptions, with whether they
+/// want values.
+type Model = BTreeMap<u32, (u32, BTreeMap<u32, bool>)>;
+
+/// Takes a step that the protocol allows in the room and in the model; gives the updates that
+/// came and those that should have.
+fn take(step: Step, room: &mut Room, model: &mut Model) -> (Vec<u32>, Vec<u32>) {
+    let mut expect = Vec::new();
+    let answer = match step {
+        Step::Create(pv) => {
+            let name = format!("P{pv}");
+            let request = Request::CreateChannel { cid: pv, minor: 13, name: name.as_bytes() };
+            let answer = room.say(request);
+            let Some(Reply::CreateChannel { sid, .. }) = replies(&answer).nth(1) else {
+                panic!("no channel");
+            };
+            assert!(model.insert(sid, (pv, BTreeMap::new())).is_none(), "{sid} is another's");
+            answer
+        }
+        Step::Clear(sid) if model.remove(&sid).is_some() => {
+            room.say(Request::ClearChannel { sid, cid: 0 })
+        }
+        Step::Subscribe(sid, subid, wants)
+            if model.get(&sid).is_some_and(|channel| !channel.1.contains_key(&subid)) =>
+        {
+            if let Some((_, subscriptions)) = model.get_mut(&sid) {
+                subscriptions.insert(subid, wants);
+            }
+            expect.push(subid);
+            let mask = if wants { Mask::VALUE } else { Mask::ALARM };
+            room.say(Request::EventAdd { data_type: 20, count: 0, sid, subid, mask })
+        }
+        Step::Cancel(sid, subid)
+            if model.get_mut(&sid).is_some_and(|channel| channel.1.remove(&subid).is_some()) =>
+        {
+            room.say(Request::EventCancel { data_type: 20, count: 0, sid, subid })
+        }
+        Step::Post(pv) => {
+            room.publisher.post(pv, NOW_NS);
+            let of_pv = model.values().filter(|channel| channel.0 == pv);
+            let wanting = of_pv.flat_map(|channel| channel.1.iter().filter(|(_, wants)| **wants));
+            expect.extend(wanting.map(|(subid, _)| *subid));
+            room.hear(&[]).unwrap()
+        }
+        Step::Leave => {
+            model.clear();
+            for channel in room.client.channels.drain() {
+                channel.end(&mut room.publisher);
+            }
+            room.publisher.forget(2);
+            room.client.clear();
+            room.hear(&[]).unwrap()
+        }
+        _ => Vec::new(),
+    };
+    let mut came: Vec<u32> = updates(&answer).iter().map(|update| update.0).collect();
+    came.sort_unstable();
+    expect.sort_unstable();
+    (came, expect)
+}
+
+proptest! {
+    #[test]
+    fn who_is_subscribed_gets_each_update_and_nobody_else_does(steps in steps()) {
+        let (mut room, mut model) = (room(), Model::new());
+        for step in steps {
+            let (came, expect) = take(step, &mut room, &mut model);
+            assert_eq!(came, expect, "{step:?}");
+        }
+        assert_eq!(room.publisher.merged, 0);
+    }
+
+    #[test]
+    fn no_bytes_break_the_server(
+        messages in prop::collection::vec((0..30_u16, 0..4_u16, any::<[u8; 12]>()), 0..30),
+        noise in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
+        let mut room = room();
+        room.open(b"P0");
+        let mut bytes = Vec::new();
+        for (command, words, rest) in messages {
+            bytes.extend_from_slice(&command.to_be_bytes());
+            bytes.extend_from_slice(&(words * 8).to_be_bytes());
+            // Types, counts and numbers mostly of the sort that there is.
+            bytes.extend(rest.iter().map(|byte| if byte % 3 == 0 { byte % 32 } else { 0 }));
+            bytes.extend(std::iter::repeat_n(rest[0], usize::from(words) * 8));
+        }
+        bytes.extend_from_slice(&noise);
+        for piece in bytes.chunks(7) {
+            if room.hear(piece).is_err() {
+                break;
+            }
+        }
+        let mut out = Vec::new();
+        room.dialect.answer(&bytes, &room.names, 5064, &mut out);
+        assert!(out.len() <= bytes.len() + 16);
     }
 }
