@@ -40,17 +40,19 @@ def main():
     if not os.access(onrush, os.X_OK):
         sys.exit(f"peers: no {onrush}: 'cargo build --release' makes it")
     floor = options.floor or build_floor()
-    chosen = [work for work in works.WORKS if is_chosen(work, options.only)]
+    if options.before and not os.access(options.before, os.X_OK):
+        sys.exit(f"peers: --before {options.before}: no such binary; build the earlier commit")
+    chosen = [work for work in works.WORKS if is_chosen(work, options)]
     if not chosen:
         names = " ".join([*SECTIONS, *(work.name for work in works.WORKS)])
-        sys.exit(f"peers: --only: one of {names}")
+        sys.exit(f"peers: --only: one of {names}; evidence needs --before")
     notice(f"load average {os.getloadavg()[0]:.2f}: it should be near 0 before a measurement")
     results = defaultdict(dict)
     with tempfile.TemporaryDirectory(prefix="onrush-peers-") as folder:
         place = SimpleNamespace(cpu=options.client_cpu, data=f"{folder}/run.data")
         for work in chosen:
             for responder in responders(options, folder, work, onrush):
-                crew = works.contenders(work, onrush, floor, peers)
+                crew = works.contenders(work, onrush, options.before, floor, peers)
                 results[work.section][work, responder.name] = \
                     measure(options, work, responder, crew, place)
     said = {"machine": machine(options, onrush, peers)}
@@ -64,7 +66,8 @@ def options_of(arguments):
     parser = argparse.ArgumentParser(prog="bench/peers", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--pairs", type=int, default=5, help="rounds of each piece of work (%(default)s)")
-    add("--log-pairs", type=int, default=20, help="rounds of --log all against none")
+    add("--log-pairs", type=int, default=20,
+        help="rounds of --log all against none, and of --before against now (%(default)s)")
     add("--seconds", type=int, default=4, help="length of a run, whole (%(default)s)")
     add("--only", action="append", help="a section or a piece of work; repeatable")
     add("--responder", action="append", choices=("serve", "nginx"), help="default: both")
@@ -74,6 +77,7 @@ def options_of(arguments):
         help="let the main thread of onrush run on the server's core too")
     add("--seed", type=int, default=1, help="of the order within rounds")
     add("--onrush", help="the binary; default target/release/onrush")
+    add("--before", help="the binary of an earlier commit, for the section evidence")
     add("--floor", help="the yardstick's binary; default: built by cargo")
     add("--write", metavar="FILE", help="put the tables between the markers of FILE")
     add("--raw", metavar="FILE", help="append each run to FILE, a line of JSON each")
@@ -81,11 +85,13 @@ def options_of(arguments):
     return parser.parse_args(arguments)
 
 
-def is_chosen(work, only):
+def is_chosen(work, options):
+    if work.section == "evidence" and not options.before:
+        return False
     # The shapes are a study of their own: they run where they are named.
-    if not only:
+    if not options.only:
         return work.section != "shapes"
-    return work.section in only or work.name in only
+    return work.section in options.only or work.name in options.only
 
 
 def installed(install):
@@ -112,7 +118,7 @@ def build_floor():
 def responders(options, folder, work, onrush):
     chosen = options.responder or ("serve", "nginx")
     # What is compared with itself needs one server only.
-    if work.section in ("log", "shapes"):
+    if work.section in (*works.PAIRED, "shapes"):
         chosen = chosen[:1]
     for name in chosen:
         if name == "serve":
@@ -125,7 +131,7 @@ def responders(options, folder, work, onrush):
 
 def measure(options, work, responder, crew, place):
     """Rounds in which every tool that can do the work runs once: {tool: [run, ...]}."""
-    rounds = options.log_pairs if work.section == "log" else options.pairs
+    rounds = options.log_pairs if work.section in works.PAIRED else options.pairs
     runs = defaultdict(list)
     with responder:
         crew = [tool for tool in crew

@@ -3,10 +3,12 @@
 import math
 import statistics
 
+import works
+
 
 def section(name, results):
     """Markdown of a section; `results` maps (work, responder) to {tool: [run, ...]}."""
-    if name == "log":
+    if name in works.PAIRED:
         return "\n\n".join(paired(*entry) for entry in results.items())
     return "\n\n".join(compared(*entry) for entry in results.items())
 
@@ -41,25 +43,28 @@ def compared(key, runs):
 
 
 def paired(key, runs):
-    """`--log all` against `--log none`, pair by pair."""
+    """The second tool against the first, pair by pair."""
     work, responder = key
-    pairs = matched(runs["--log none"], runs["--log all"])
+    if len(runs) < 2:
+        return f"**{work.title}; against {responder}**: no pairs"
+    (first, firsts), (second, seconds) = runs.items()
+    pairs = matched(firsts, seconds)
     rows = []
     for title, field in (("CPU of the shard per request, us", "shard_us"),
                          ("CPU of the process per request, us", "process_us"),
                          ("requests/s", "per_s")):
-        both = [(none[field], kept[field]) for none, kept in pairs
-                if none.get(field) and kept.get(field)]
+        both = [(one[field], other[field]) for one, other in pairs
+                if one.get(field) and other.get(field)]
         if not both:
             rows.append([title, "unavailable", "", "", ""])
             continue
-        changes = [kept / none - 1 for none, kept in both]
+        changes = [other / one - 1 for one, other in both]
         low, high, sure = interval(changes)
         rows.append([title, *(f"{statistics.median(side):,.3f}" for side in zip(*both)),
                      f"{statistics.median(changes):+.2%}",
                      f"{low:+.2%} to {high:+.2%} ({sure:.1%} sure)"])
     head = f"**{work.title}; against {responder}; {len(pairs)} pairs**\n\n"
-    titles = ["", "--log none", "--log all", "median change", "interval of the median"]
+    titles = ["", first, second, "median change", "interval of the median"]
     return head + table(titles, rows)
 
 

@@ -40,6 +40,8 @@ WORKS = (
     Work("open", "kept", 64, rate=20_000),
     Work("open", "kept", 64, rate=50_000),
     Work("log", "kept", 64),
+    Work("evidence", "kept", 64),
+    Work("evidence", "fresh", 64, label="fresh"),
     *(Work("shapes", "kept", n) for n in (1, 16, 64, 256)),
     Work("shapes", "kept", 16, body_bytes=KIB64),
     Work("shapes", "kept", 16, body_bytes=MIB1),
@@ -79,8 +81,14 @@ OPEN_SHAPES = {
 }
 
 
-def contenders(work, onrush, floor, peers):
-    """Who does `work`."""
+# Two that do the same work, pair by pair; what changes from the first to the second is told.
+PAIRED = ("log", "evidence")
+
+
+def contenders(work, onrush, before, floor, peers):
+    """Who does `work`; `before` is an earlier build of Onrush."""
+    if work.section == "evidence":
+        return [Onrush(before, "before"), Onrush(onrush, "after")]
     if work.section == "log":
         return [Onrush(onrush, f"--log {mode}", ["--log", mode]) for mode in ("none", "all")]
     if work.section == "shapes":

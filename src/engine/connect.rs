@@ -249,10 +249,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     /// Gives the slot's connection and port up. What it still had in flight is cancelled and,
     /// being of an older generation, no longer heard.
     pub(super) fn retire(&mut self, slot: u32, now: Instant) {
-        let conn = &self.conns[slot as usize];
-        if conn.receiving || conn.sending || conn.state == State::Connecting {
-            self.push(Op::Cancel, slot);
-        }
+        self.cancel(slot);
         self.push(Op::Close, slot);
         let conn = &mut self.conns[slot as usize];
         conn.sending = false;
@@ -263,6 +260,22 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         conn.connected = false;
         if let Some(endpoint) = conn.endpoint.take() {
             self.ports.give_back(endpoint, now);
+        }
+    }
+
+    /// Cancels what may be in flight on a slot: an answer that is awaited, a request that it is
+    /// not the answer to, a connection that does not stand.
+    fn cancel(&mut self, slot: u32) {
+        let conn = &self.conns[slot as usize];
+        let asks = conn.state == State::Busy;
+        let connects = !conn.connected && (asks || conn.state == State::Connecting);
+        let in_flight = [
+            (conn.receiving, Kind::Receive),
+            (conn.sending || (conn.receiving && asks), Kind::Send),
+            (connects, Kind::Connect),
+        ];
+        for (_, kind) in in_flight.into_iter().filter(|(is_in_flight, _)| *is_in_flight) {
+            self.push(Op::Cancel(kind), slot);
         }
     }
 

@@ -107,6 +107,7 @@ impl Builder {
                 .filter(|_| keeps_all)
                 .map(|evidence| difference(&self.shards, evidence)),
             prompt: times.prompt,
+            sent: times.sent,
             open_ns: self.shards.iter().map(|shard| shard.open_ns).sum(),
             measure_at: self.measure_at,
             has_ended,
@@ -230,6 +231,7 @@ struct Times {
     seen: Option<Nanos>,
     span: Option<Nanos>,
     prompt: Option<Nanos>,
+    sent: Option<Nanos>,
 }
 
 impl Times {
@@ -244,6 +246,7 @@ impl Times {
             seen: until(|s| s.last_done_at),
             span: until(|s| s.last_ok_at),
             prompt: until(|s| s.last_prompt_at),
+            sent: until(|s| s.last_sent_at),
         }
     }
 

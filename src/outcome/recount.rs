@@ -37,6 +37,8 @@ pub struct Recount {
     pub(super) first_intended_at: Instant,
     /// Last time a session of the measure phase that did not have to wait was sent.
     pub(super) last_prompt_at: Instant,
+    /// Last time a session of the measure phase was sent.
+    pub(super) last_sent_at: Instant,
     /// Last end of a request of the measure phase.
     pub(super) last_done_at: Instant,
     /// Last end of one that was ok.
@@ -71,6 +73,7 @@ impl Recount {
             strays: None,
             first_intended_at: Instant::NEVER,
             last_prompt_at: Instant::ZERO,
+            last_sent_at: Instant::ZERO,
             last_done_at: Instant::ZERO,
             last_ok_at: Instant::ZERO,
         }
@@ -109,8 +112,11 @@ impl Recount {
         if request.outcome == Outcome::Ok {
             self.last_ok_at = self.last_ok_at.max(request.done_at);
         }
-        if request.request == 0 && request.was_sent() && request.wait() == Nanos::ZERO {
-            self.last_prompt_at = self.last_prompt_at.max(request.sent_at);
+        if request.request == 0 && request.was_sent() {
+            self.last_sent_at = self.last_sent_at.max(request.sent_at);
+            if request.wait() == Nanos::ZERO {
+                self.last_prompt_at = self.last_prompt_at.max(request.sent_at);
+            }
         }
     }
 
@@ -132,6 +138,7 @@ impl Recount {
         self.recent = next.recent;
         self.first_intended_at = self.first_intended_at.min(next.first_intended_at);
         self.last_prompt_at = self.last_prompt_at.max(next.last_prompt_at);
+        self.last_sent_at = self.last_sent_at.max(next.last_sent_at);
         self.last_done_at = self.last_done_at.max(next.last_done_at);
         self.last_ok_at = self.last_ok_at.max(next.last_ok_at);
         next.strays.iter().flatten().for_each(|last| self.end_session(last));

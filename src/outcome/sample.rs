@@ -2,8 +2,8 @@
 
 use super::{Builder, Summary, Trailer};
 use crate::evidence::{
-    Busy, Calibration, Environment, Evidence, Hole, Holes, Outcome, Phase, Request, Resources,
-    ShardEvidence, Step, Tally,
+    Busy, Calibration, CpuSeen, Environment, Evidence, Hole, Holes, Machine, NetCount, Outcome,
+    Phase, Request, Resources, ShardEvidence, Step, Tally,
 };
 use crate::plan::Plan;
 use crate::plan::sample::plan;
@@ -151,8 +151,24 @@ fn shard((index, requests): (usize, Vec<Request>)) -> Shard {
     tally.connections_started = 4;
     tally.concurrence_max = 1;
     let evidence = ShardEvidence {
+        run_delay_ns: Some(0),
         holes: Some(Holes::prepared()),
-        busy: Some(Busy { passes: 2000, time: Some(Nanos::from_millis(200)), ..Busy::default() }),
+        busy: Some(Busy {
+            passes: 800,
+            time: Some(Nanos::from_millis(4)),
+            started: 1000,
+            started_max: 2,
+            handled: 1000,
+            handled_max: 3,
+        }),
+        on_cpu: CpuSeen {
+            softirq_ns: Some(10_000_000),
+            steal_ns: Some(0),
+            thermal_throttles: Some(0),
+            frequency_min_khz: Some(3_000_000),
+            frequency_max_khz: Some(3_100_000),
+            ..CpuSeen::default()
+        },
         open_ns: Some(open_ns(&requests)),
         cpu: index as u64,
         ring: "defer-taskrun".into(),
@@ -203,6 +219,16 @@ fn evidence(measured: Nanos) -> Evidence {
             error_bound_ppm: 0.5,
             drift_ppm: Some(-0.2),
             drift_bound_ppm: Some(0.1),
+        }),
+        machine: Some(Machine {
+            cpu_pressure_ns: Some(2_000_000),
+            clocksource: Some("tsc".into()),
+            throttled_ns: Some(0),
+            network: vec![
+                NetCount { name: "RetransSegs".into(), count: 3 },
+                NetCount { name: "TCPTimeWaitOverflow".into(), count: 0 },
+            ],
+            ..Machine::default()
         }),
         ..Evidence::default()
     }

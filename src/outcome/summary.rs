@@ -70,6 +70,8 @@ pub(super) struct Clues {
     /// From the start of the measure phase to the last send of a session that did not have to
     /// wait, where the log holds one.
     pub(super) prompt: Option<Nanos>,
+    /// The same of any session.
+    pub(super) sent: Option<Nanos>,
     /// How long sessions were open by the records, all together, in ns.
     pub(super) open_ns: u128,
     /// Start of the measure phase on the run's clock.

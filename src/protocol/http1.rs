@@ -187,9 +187,11 @@ impl From<http1::Fault> for Fault {
 }
 
 /// What the Host field says: the port only where it is not the scheme's own, an IPv6 address in
-/// brackets.
+/// brackets and without its interface.
 fn host_field(target: &Target) -> String {
-    let host = match target.host.as_str() {
+    // The interface of a link-local address is ours; the target has another name for it.
+    let host = target.host.split('%').next().unwrap_or_default();
+    let host = match host {
         bare if bare.contains(':') && !bare.starts_with('[') => format!("[{bare}]"),
         host => host.to_owned(),
     };
@@ -368,6 +370,7 @@ mod tests {
             ("example.org", "127.0.0.1:8080", "example.org:8080"),
             ("::1", "[::1]:80", "[::1]"),
             ("[::1]", "[::1]:81", "[::1]:81"),
+            ("fe80::1%eth0", "[fe80::1%2]:81", "[fe80::1]:81"),
         ] {
             target.host = host.into();
             target.address = address.parse().unwrap();

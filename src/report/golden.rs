@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Asked, LogSource, csv, fortio, hgrm, hlog, json, load, oha, text, timeseries, wrk};
-use crate::evidence::{Environment, Outcome, Phase, Request, Step, Tally};
+use crate::evidence::{Environment, Hole, Outcome, Phase, Request, Step, Tally};
 use crate::log::Reader;
 use crate::outcome::sample::{ORIGIN, Run, Shard, failed, request};
 use crate::outcome::{Builder, Cut, Figures, Gates, SeriesName, Summary, Trailer};
@@ -106,6 +106,53 @@ fn a_gate_without_support_says_how_many_samples_it_needs() {
 #[test]
 fn an_overloaded_target_reports_as_it_did() {
     check_both("overloaded", &overloaded().summary());
+}
+
+/// Ten seconds, the first two of them slow.
+fn cold() -> Run {
+    let requests = (0..10_000).map(|k| {
+        let request = request(k);
+        let cold = if k < 2000 { 2 * (2000 - k) } else { 0 };
+        let done_at = request.done_at + Nanos::from_micros(k * 7919 % 100 + cold);
+        Request { done_at, ..request }
+    });
+    let mut run = Run::of(vec![requests.collect()]);
+    run.plan.duration = Nanos::from_secs(10);
+    run.evidence.measured = run.plan.duration;
+    run
+}
+
+#[test]
+fn a_warm_up_is_said_and_left_out_when_asked() {
+    let report = |settled| {
+        let asked = Asked { settled, ..Asked::default() };
+        load([("cold.data".to_owned(), cold())], &asked).unwrap()
+    };
+    let whole = text::write(&report(false), text::Options::default());
+    assert!(whole.contains("shift the mean by"), "{whole}");
+    let settled = report(true);
+    let from = settled.cut.as_ref().unwrap().from.unwrap();
+    assert!((Nanos::from_millis(1700)..Nanos::from_millis(2200)).contains(&from), "{from}");
+    check("settled.txt", &text::write(&settled, text::Options::default()));
+    let steady = load(
+        [("steady.data".to_owned(), Run::steady())],
+        &Asked { settled: true, ..Asked::default() },
+    );
+    assert_eq!(steady.unwrap().figures.response.count(), 1000, "nothing was to be left out");
+}
+
+#[test]
+fn a_hole_is_named_and_what_is_ours_stands_below_the_response() {
+    let mut run = Run::of_responses(1000, |k| match k {
+        500..600 => (Nanos::ZERO, Nanos::from_millis(600 - k)),
+        _ => (Nanos::ZERO, Nanos::ZERO),
+    });
+    let (from, lost) = (ORIGIN + Nanos::from_millis(500), Nanos::from_millis(100));
+    let hole = Hole { from, to: from + lost, lost, phase: Phase::Measure };
+    let shard = &mut run.shards[0];
+    shard.evidence.holes.as_mut().unwrap().count(&hole);
+    shard.holes = vec![hole];
+    check_both("stopped", &run.summary());
 }
 
 #[test]

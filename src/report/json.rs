@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
 use super::{errors, times, timeseries};
-use crate::evidence::{Evidence, Outcome, Tally};
+use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::Plan;
 use crate::stats::{Bounds, Distribution};
@@ -81,6 +81,7 @@ fn object(summary: &Summary) -> Value {
         "status": statuses(tally),
         "errors": failures(tally),
         "resources": resources(summary),
+        "machine": evidence::machine(evidence),
         "watch": watch(summary),
         "notices": evidence.map_or(&[][..], |evidence| &evidence.notices),
         "shards": summary.shards.iter().enumerate().map(shard).collect::<Value>(),
@@ -104,6 +105,7 @@ fn plan(plan: &Plan) -> Value {
         "concurrence": plan.concurrence,
         "pattern": plan.pattern.to_string(),
         "duration_ns": plan.duration.0,
+        "target_ci": plan.target_ci.map(|precision| precision.to_string()),
         "count": plan.count,
         "warmup_ns": plan.warmup.0,
         "requests": plan.requests,
@@ -146,6 +148,7 @@ fn environment(summary: &Summary) -> Value {
             "ticks_per_s": calibration.map(|c| c.ticks_per_s),
             "error_bound_ppm": calibration.map(|c| c.error_bound_ppm),
             "drift_ppm": calibration.and_then(|c| c.drift_ppm),
+            "drift_bound_ppm": calibration.and_then(|c| c.drift_bound_ppm),
         },
         "cpus_online": environment.cpus_online,
         "cpus_allowed": environment.cpus_allowed,
@@ -191,11 +194,6 @@ fn cut(cut: &Cut) -> Value {
         "outcomes": cut.outcomes.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>(),
         "statuses": list(&cut.statuses),
     })
-}
-
-/// Requests that the log was not to keep; `None` where a run did not say.
-fn left_out(evidence: Option<&Evidence>) -> Option<u64> {
-    evidence?.shards.iter().map(|shard| shard.log_left_out).sum()
 }
 
 fn totals(tally: &Tally) -> Value {
@@ -324,7 +322,12 @@ fn resources(summary: &Summary) -> Value {
     let evidence = summary.evidence.as_ref();
     let used = evidence.map(|evidence| &evidence.resources);
     let seconds = |nanos: u64| Nanos(nanos).as_secs_f64();
-    let overflows = |e: &Evidence| e.shards.iter().map(|shard| shard.cq_overflows).sum::<u64>();
+    let shards = evidence.map(|evidence| &evidence.shards);
+    let left_out: Option<u64> =
+        shards.and_then(|shards| shards.iter().map(|shard| shard.log_left_out).sum());
+    let sum = |of: fn(&ShardEvidence) -> u64| {
+        evidence.map(|evidence| evidence.shards.iter().map(of).sum::<u64>())
+    };
     let cpu_percent = used
         .filter(|r| r.elapsed_ns > 0)
         .map(|r| tenths((r.user_ns + r.sys_ns) as f64 * 100.0 / r.elapsed_ns as f64));
@@ -340,10 +343,11 @@ fn resources(summary: &Summary) -> Value {
         "involuntary_switches": used.map(|r| r.involuntary_switches),
         "enters_per_op": summary.enters_per_op(),
         "iowq_threads": used.and_then(|r| r.iowq_threads),
-        "cq_overflows": evidence.map(overflows),
+        "cq_overflows": sum(|shard| shard.cq_overflows),
+        "buffers_exhausted": sum(|shard| shard.buffers_exhausted),
         "log_records": summary.records,
         "log_lost": evidence.map(|_| summary.tally.log_lost),
-        "log_left_out": left_out(evidence),
+        "log_left_out": left_out,
     })
 }
 
@@ -382,6 +386,7 @@ fn shard((index, shard): (usize, &ShardSummary)) -> Value {
         "lag_ns": times_of(&shard.lag),
         "outcomes": outcomes(&shard.tally),
         "resources": evidence::of_shard(seen),
+        "on_cpu": evidence::on_cpu(seen),
         "holes": evidence::holes(seen),
         "busy": evidence::busy(seen),
     })

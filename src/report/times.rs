@@ -7,24 +7,29 @@ use crate::outcome::{Summary, Verdict};
 use crate::stats::{Bounds, Distribution, Unbounded};
 use crate::unit::Quantile;
 
-/// Where a percentile of the response lies; nowhere in an INVALID run, which shows something
-/// else.
+/// Where a percentile of the response lies.
 pub(super) fn response_bounds(summary: &Summary, at: Quantile) -> Option<Bounds> {
-    bounds(summary, at).ok().filter(|_| summary.verdict != Verdict::Invalid)
+    bounds(summary, at).ok().filter(|_| has_truth(summary))
+}
+
+/// Whether there is something that an error bar could hold: an INVALID run shows something else,
+/// and what has no steady state depends on the length of the run.
+fn has_truth(summary: &Summary) -> bool {
+    summary.verdict != Verdict::Invalid && !summary.regime.is_overloaded
 }
 
 /// As [`response_bounds`], of the service.
 pub(super) fn service_bounds(summary: &Summary, at: Quantile) -> Option<Bounds> {
     let blocks = &summary.confidence.service;
     let bounds = blocks.bounds(&summary.figures.service, at).ok();
-    bounds.filter(|_| summary.verdict != Verdict::Invalid)
+    bounds.filter(|_| has_truth(summary))
 }
 
 /// How many samples like these it takes to say where a percentile of the response lies, where
 /// they are too few.
 pub(super) fn samples_needed(summary: &Summary, at: Quantile) -> Option<u64> {
     match bounds(summary, at) {
-        Err(Unbounded::Needs(samples)) => Some(samples),
+        Err(Unbounded::Needs(samples)) if has_truth(summary) => Some(samples),
         _ => None,
     }
 }
@@ -42,7 +47,7 @@ pub(super) fn table(summary: &Summary) -> String {
     }
     let _ = writeln!(out, "{:>8}{:>10}", "max", "samples");
     series(&mut out, "response", &figures.response);
-    row(&mut out, "  95 % in", |at| error_bar(summary, at));
+    row(&mut out, "  ci95", |at| error_bar(summary, at));
     row(&mut out, "  ours <=", |at| maybe_time(summary.ours.at(at)));
     series(&mut out, "service", &figures.service);
     series(&mut out, "wait", &figures.wait);

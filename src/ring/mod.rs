@@ -40,8 +40,8 @@ pub enum Op {
     Receive,
     /// Receive from now on.
     ReceiveMany,
-    /// Cancel everything on the slot. Quiet.
-    Cancel,
+    /// Cancel what is in flight of this kind on the slot, in the same generation. Quiet.
+    Cancel(Kind),
     /// Close the slot. Quiet.
     Close,
 }

@@ -103,7 +103,7 @@ impl Queue for UringQueue {
             Op::SendScratch(length) => ring.send_scratch(slot, length, named(Kind::Send)),
             Op::Receive => ring.receive(slot, named(Kind::Receive)),
             Op::ReceiveMany => ring.receive_many(slot, named(Kind::Receive)),
-            Op::Cancel => ring.cancel(slot, named(Kind::Cancel)),
+            Op::Cancel(kind) => ring.cancel(named(kind), named(Kind::Cancel)),
             Op::Close => ring.close(slot, named(Kind::Close)),
         }
     }
@@ -259,7 +259,7 @@ mod tests {
             }
         }
         assert_eq!(heard, b"pingpong");
-        queue.push(Op::Cancel, token);
+        queue.push(Op::Cancel(Kind::Receive), token);
         queue.push(Op::Close, token);
         let ended = pump(&mut queue, 1);
         assert_eq!(ended[0].token, token.of(Kind::Receive));
@@ -308,6 +308,33 @@ mod tests {
         let failed = pump(&mut queue, 3);
         assert_eq!(failed.len(), 3, "{failed:?}");
         assert_eq!(failed[0].result, -111, "{failed:?}");
+    }
+
+    #[test]
+    fn a_cancel_finds_one_kind_of_one_generation() {
+        // The kernel takes the connection, and nobody ever reads from it.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = listener.local_addr().unwrap();
+        let templates = vec![vec![0; 64 << 20]];
+        let mut queue = UringQueue::open(&Setup { templates, ..setup(peer, 0) }).unwrap();
+        let token = Token::new(3, 1);
+        queue.push(Op::Open { source: 0, port: 0 }, token);
+        pump(&mut queue, 1);
+        queue.push(Op::Connect, token);
+        assert_eq!(pump(&mut queue, 1)[0].result, 0);
+        queue.push(Op::ReceiveMany, token);
+        queue.push(Op::SendLarge(0), token);
+        queue.push(Op::Cancel(Kind::Send), Token::new(3, 2));
+        queue.push(Op::Cancel(Kind::Send), Token::new(2, 1));
+        queue.push(Op::Cancel(Kind::Connect), token);
+        queue.submit(Wait::For(1, Nanos::from_millis(50))).unwrap();
+        assert_eq!(queue.reap(&mut [Completion::NONE; 8]), 0, "what was meant is not there");
+        for kind in [Kind::Send, Kind::Receive] {
+            queue.push(Op::Cancel(kind), token);
+            let ended = pump(&mut queue, 1);
+            assert_eq!(ended.len(), 1, "{ended:?}");
+            assert_eq!(ended[0].token, token.of(kind));
+        }
     }
 
     #[test]

@@ -328,8 +328,9 @@ impl<T: Target, C: Clock> Shard<T, C> {
     fn close(&mut self, slot: u32) {
         let conn = &mut self.conns[slot as usize];
         let token = Token::new(slot, conn.generation);
-        if conn.is_receiving || conn.is_sending {
-            self.ring.cancel(slot, token.of(Kind::Cancel).to_bits());
+        let in_flight = [(conn.is_receiving, Kind::Receive), (conn.is_sending, Kind::Send)];
+        for (_, kind) in in_flight.into_iter().filter(|(is_in_flight, _)| *is_in_flight) {
+            self.ring.cancel(token.of(kind).to_bits(), token.of(Kind::Cancel).to_bits());
         }
         self.ring.close(slot, token.of(Kind::Close).to_bits());
         conn.state = State::Free;

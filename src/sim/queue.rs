@@ -195,8 +195,9 @@ impl<P: Peer> Queue for SimQueue<P> {
                 socket.receive = Some((token.of(Kind::Receive), many));
                 self.deliver(slot);
             }
-            Op::Cancel => {
-                if let Some((token, _)) = self.sockets[slot as usize].receive.take() {
+            Op::Cancel(kind) => {
+                let receive = &mut self.sockets[slot as usize].receive;
+                if let Some((token, _)) = receive.take_if(|_| kind == Kind::Receive) {
                     self.complete(token, -ECANCELED);
                 }
             }

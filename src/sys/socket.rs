@@ -3,7 +3,7 @@
 //! Nothing here sends a packet: a UDP socket that connects only asks the routing table.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs, UdpSocket};
 
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
@@ -45,12 +45,23 @@ pub fn is_local(address: IpAddr) -> bool {
         || source_for(SocketAddr::new(address, 9)).is_ok_and(|source| source == address)
 }
 
+/// The address `source` and `port` for connections to `target`: a link-local one is one only with
+/// its interface, and that is the target's.
+pub fn source_toward(target: SocketAddr, source: IpAddr, port: u16) -> SocketAddr {
+    match (source, target) {
+        (IpAddr::V6(source), SocketAddr::V6(target)) => {
+            SocketAddrV6::new(source, port, 0, target.scope_id()).into()
+        }
+        _ => SocketAddr::new(source, port),
+    }
+}
+
 /// Whether a socket may take `address` as its source.
 ///
 /// # Errors
 /// The kernel's own; `AddrNotAvailable` where the host does not have it.
-pub fn try_bind(address: IpAddr) -> io::Result<()> {
-    UdpSocket::bind((address, 0)).map(drop)
+pub fn try_bind(address: SocketAddr) -> io::Result<()> {
+    UdpSocket::bind(address).map(drop)
 }
 
 /// The IP addresses of all interfaces.
@@ -98,8 +109,8 @@ mod tests {
 
     #[test]
     fn an_address_of_nobody_cannot_be_a_source() {
-        assert!(try_bind("127.0.0.9".parse().unwrap()).is_ok());
-        let error = try_bind("192.0.2.1".parse().unwrap()).unwrap_err();
+        assert!(try_bind("127.0.0.9:0".parse().unwrap()).is_ok());
+        let error = try_bind("192.0.2.1:0".parse().unwrap()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
     }
 
@@ -108,5 +119,17 @@ mod tests {
         let found = resolve("127.0.0.1", 80).unwrap();
         assert_eq!(found, ["127.0.0.1:80".parse().unwrap()]);
         assert!(resolve("no.such.host.invalid", 80).is_err());
+    }
+
+    #[test]
+    fn a_source_has_the_interface_of_its_target() {
+        #[track_caller]
+        fn check(target: &str, source: &str, expect: &str) {
+            let source = source_toward(target.parse().unwrap(), source.parse().unwrap(), 99);
+            assert_eq!(source.to_string(), expect);
+        }
+        check("[fe80::1%7]:80", "fe80::2", "[fe80::2%7]:99");
+        check("[::1]:80", "::1", "[::1]:99");
+        check("127.0.0.1:80", "127.0.0.2", "127.0.0.2:99");
     }
 }

@@ -121,7 +121,8 @@ pub(super) fn sources_of(
 ) -> Result<Vec<IpAddr>, CliError> {
     let Some(SourceList(sources)) = asked else {
         // The port only has to be one that is no 0: nothing is sent.
-        let probe = SocketAddr::new(target.ip(), target.port().max(1));
+        let mut probe = target;
+        probe.set_port(target.port().max(1));
         let source = socket::source_for(probe).map_err(|error| {
             CliError::CannotRun(format!(
                 "no way to {}: {error}: check the route, like ip route get {}",
@@ -132,7 +133,7 @@ pub(super) fn sources_of(
         return Ok(vec![source]);
     };
     for &source in &sources {
-        socket::try_bind(source).map_err(|error| {
+        socket::try_bind(socket::source_toward(target, source, 0)).map_err(|error| {
             let prefix = if source.is_ipv4() { 32 } else { 128 };
             let why = match error.kind() {
                 ErrorKind::AddrNotAvailable => "this host does not have it".into(),

@@ -4,8 +4,11 @@
 mod error;
 mod lookout;
 mod shard_thread;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::thread::{Scope, ScopedJoinHandle};
@@ -66,14 +69,14 @@ pub struct Ended {
 
 impl Run<'_> {
     /// Does the run: `speak` makes a protocol for as many connections as a shard has, and
-    /// `on_standing` is told how far it is. The log holds everything afterwards.
+    /// `on_standing` is told how far it is, and may end it. The log holds everything afterwards.
     ///
     /// # Errors
     /// The log cannot be made, a ring cannot be set up, or the target cannot be reached.
     pub fn perform<P: Protocol>(
         &self,
         speak: impl Fn(u32) -> P + Sync,
-        mut on_standing: impl FnMut(&Standing),
+        mut on_standing: impl FnMut(&Standing) -> ControlFlow<()>,
     ) -> Result<Ended, RunError> {
         let (source, notice) = Source::open(self.plan.clock);
         let before = Usage::of_process();
@@ -128,11 +131,22 @@ fn spawn<'scope, P: Protocol>(
     speak: &'scope (impl Fn(u32) -> P + Sync),
 ) -> Vec<Thread<'scope>> {
     let work = move |seat: Seat<'scope>| {
-        let control = seat.control;
-        // The others' figures would be worth nothing: they need not go on to the end.
-        seat.work(speak).inspect_err(|_| control.stop(Stop::Abandon))
+        let alarm = Alarm(seat.control);
+        let done = seat.work(speak)?;
+        std::mem::forget(alarm);
+        Ok(done)
     };
     seats.map(|seat| scope.spawn(move || work(seat))).collect()
+}
+
+/// Stops the other shards when it is dropped: one has failed, or panicked, and what they would
+/// measure from then on is worth nothing.
+struct Alarm<'a>(&'a Control);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        self.0.stop(Stop::Abandon);
+    }
 }
 
 fn join(threads: Vec<Thread<'_>>) -> Vec<Result<Done, RunError>> {
@@ -167,7 +181,7 @@ impl Desk<'_> {
         &self,
         mut keeper: Keeper,
         threads: &[Thread<'_>],
-        on_standing: &mut impl FnMut(&Standing),
+        on_standing: &mut impl FnMut(&Standing) -> ControlFlow<()>,
     ) -> Result<Tended, RunError> {
         self.await_connections(threads)?;
         let plan = self.run.plan;
@@ -192,7 +206,9 @@ impl Desk<'_> {
                 return Err(RunError::Unreachable { target: plan.target.address, why: None });
             }
             lookout.look(now, asked.is_some());
-            on_standing(&self.standing(now.since(start)));
+            if on_standing(&self.standing(now.since(start))).is_break() {
+                self.control.stop(Stop::Drain);
+            }
         }
         Ok(Tended { keeper, start, signal: asked, cut_short, seen: lookout.seen() })
     }

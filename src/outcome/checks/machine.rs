@@ -1,37 +1,23 @@
-//! What the machine, the kernel and the rings did to the run.
+//! What the machine did meanwhile: its clock, its CPUs, its network.
+//!
+//! Beside the clock these are causes, not damage: what a CPU that was away did to the figures is
+//! judged where the figures are. They make a run SUSPECT at most, and name the cure.
 
 use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
-use crate::evidence::{Evidence, Outcome};
+use crate::evidence::{CpuSeen, Evidence, Machine, ShardEvidence};
 use crate::outcome::Summary;
 use crate::plan::ClockName;
 
+const SHORT: &str = "the run was too short to look at the machine twice";
+const UNTOLD: &str = "the kernel does not tell it here";
+
 pub(super) fn checks(summary: &Summary) -> Vec<Check> {
-    let mut checks = vec![no_port(summary), connections_missing(summary), clock_error(summary)];
-    checks.extend(kernel_counts(summary));
+    let mut checks = vec![clock_error(summary), clock_lost(summary)];
+    checks.extend(shares(summary));
+    checks.extend(counts(summary));
+    checks.push(frequency_spread(summary));
+    checks.push(retransmits(summary));
     checks
-}
-
-fn no_port(summary: &Summary) -> Check {
-    let invalid = summary.tally.sessions_started as f64 / 100.0;
-    Subject::count("no_port", "sessions without a source port").counted(
-        summary.tally.outcome(Outcome::NoPort),
-        Limits { suspect: 0.0, invalid },
-        "source ports ran out: more addresses (--source), more ports (--ports), or --close rst",
-    )
-}
-
-fn connections_missing(summary: &Summary) -> Check {
-    let subject = Subject::count("connections_missing", "connections asked and not opened");
-    let tally = &summary.tally;
-    match &summary.evidence {
-        _ if summary.plan.fresh => subject.unavailable("fresh sessions open theirs as they go"),
-        None => subject.unavailable(KILLED),
-        Some(_) => subject.counted(
-            tally.connections_asked.saturating_sub(tally.connections_opened),
-            NONE_OR_SUSPECT,
-            "fewer connections opened than asked: raise the target's limit, or ask for fewer (-c)",
-        ),
-    }
 }
 
 fn clock_error(summary: &Summary) -> Check {
@@ -44,46 +30,151 @@ fn clock_error(summary: &Summary) -> Check {
     let Some(calibration) = evidence.calibration else {
         return subject.unavailable("the run kept no calibration");
     };
-    let error = calibration.error_bound_ppm.max(calibration.drift_ppm.unwrap_or(0.0).abs());
+    // A drift within the error of its own measurement is none.
+    let (drift, bound) = (calibration.drift_ppm, calibration.drift_bound_ppm.unwrap_or(0.0));
+    let drift = drift.map_or(0.0, |drift| drift.abs() - bound);
+    let error = calibration.error_bound_ppm.max(drift);
     let limits = Limits { suspect: 10.0, invalid: 100.0 };
     let remedy = "the time stamp counter is off: try --clock monotonic, or a longer run";
     subject.judged(error, limits, remedy)
 }
 
-/// What the kernel and the rings counted against us.
-fn kernel_counts(summary: &Summary) -> [Check; 4] {
-    let evidence = summary.evidence.as_ref();
-    let count = |subject: Subject, limits, remedy, of: &dyn Fn(&Evidence) -> Option<u64>| {
-        let Some(evidence) = evidence else { return subject.unavailable(KILLED) };
-        match of(evidence) {
-            None => subject.unavailable("the kernel did not tell"),
-            Some(count) => subject.counted(count, limits, remedy),
+/// The kernel gave up the counter that our stamps come from.
+fn clock_lost(summary: &Summary) -> Check {
+    let subject = Subject::count("clock_lost", "clock sources given up by the kernel");
+    let before = summary.environment.clocksource.as_deref();
+    let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
+    let Some(machine) = &evidence.machine else { return subject.unavailable(SHORT) };
+    let Some((before, after)) = before.zip(machine.clocksource.as_deref()) else {
+        return subject.unavailable(UNTOLD);
+    };
+    let is_lost = summary.plan.clock == ClockName::Tsc && before == "tsc" && after != "tsc";
+    let remedy = "the kernel found the time stamp counter unstable: measure by --clock monotonic";
+    subject.counted(u64::from(is_lost), NONE_OR_INVALID, remedy)
+}
+
+/// Shares of the measure phase; of shards and their CPUs the worst.
+fn shares(summary: &Summary) -> [Check; 5] {
+    let of_shard = |of: fn(&ShardEvidence) -> Option<u64>| {
+        move |evidence: &Evidence| evidence.shards.iter().filter_map(of).max().ok_or(UNTOLD)
+    };
+    let of_machine = |of: fn(&Machine) -> Option<u64>| {
+        move |evidence: &Evidence| match &evidence.machine {
+            None => Err(SHORT),
+            Some(machine) => of(machine).ok_or(UNTOLD),
         }
     };
+    let share =
+        |subject: Subject, suspect, of: &dyn Fn(&Evidence) -> Result<u64, &'static str>, remedy| {
+            let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
+            if summary.measured.0 == 0 {
+                return subject.unavailable("nothing was measured");
+            }
+            match of(evidence) {
+                Err(why) => subject.unavailable(why),
+                Ok(ns) => subject.judged(
+                    100.0 * ns as f64 / summary.measured.0 as f64,
+                    Limits { suspect, invalid: f64::INFINITY },
+                    remedy,
+                ),
+            }
+        };
+    // What crowds the machine crowds a target that runs on it.
+    let crowd = if summary.plan.target.address.ip().is_loopback() { 50.0 } else { f64::INFINITY };
     [
-        count(
-            Subject::count("log_lost", "records lost"),
-            NONE_OR_INVALID,
-            "records found no room: a faster disk for -o, or --log 1/N",
-            &|_| Some(summary.tally.log_lost),
+        share(
+            Subject::share("run_delay_share", "time in which a shard was ready and did not run"),
+            5.0,
+            &of_shard(|shard| shard.run_delay_ns),
+            "others ran on the CPU of a shard: move them, or the shard (--cpus, isolcpus)",
         ),
-        count(
-            Subject::count("cq_overflows", "overflows of the completion queue"),
-            NONE_OR_SUSPECT,
-            "the completion queue overflowed: more shards (-t), or a lower -c",
-            &|evidence| Some(evidence.shards.iter().map(|s| s.cq_overflows).sum()),
+        share(
+            Subject::share("steal_share", "time that the host took from the CPU of a shard"),
+            2.0,
+            &of_shard(|shard| shard.on_cpu.steal_ns),
+            "the host is shared: measure at a quiet time, or on a machine of your own",
         ),
-        count(
-            Subject::count("buffers_exhausted", "times without a receive buffer"),
-            NONE_OR_SUSPECT,
-            "receive buffers ran out and answers waited: more shards (-t), or a lower -c",
-            &|evidence| Some(evidence.shards.iter().map(|s| s.buffers_exhausted).sum()),
+        share(
+            Subject::share("softirq_share", "time of the CPU of a shard in soft interrupts"),
+            50.0,
+            &of_shard(|shard| shard.on_cpu.softirq_ns),
+            "the network's interrupts crowd a shard out: steer them to other CPUs",
         ),
-        count(
-            Subject::count("iowq_threads", "kernel threads that did our operations"),
-            NONE_OR_SUSPECT,
-            "the kernel ran operations in threads of its own: a kernel of 6.11 or newer avoids it",
-            &|evidence| evidence.resources.iowq_threads,
+        share(
+            Subject::share("cpu_pressure", "time in which a task of the machine lacked a CPU"),
+            crowd,
+            &of_machine(|machine| machine.cpu_pressure_ns),
+            "the machine is crowded, and the target runs on it: let others end, or use two machines",
+        ),
+        share(
+            Subject::share("throttled_share", "time in which a control group stopped us"),
+            0.0,
+            &of_machine(|machine| machine.throttled_ns),
+            "the CPU limit of a control group was met: raise it (cpu.max), or use fewer shards",
         ),
     ]
+}
+
+fn counts(summary: &Summary) -> [Check; 2] {
+    let judged = |subject: Subject, of: &dyn Fn(&Evidence) -> Option<u64>, remedy| match summary
+        .evidence
+        .as_ref()
+        .map(of)
+    {
+        None => subject.unavailable(KILLED),
+        Some(None) => subject.unavailable(UNTOLD),
+        Some(Some(count)) => subject.counted(count, NONE_OR_SUSPECT, remedy),
+    };
+    [
+        judged(
+            Subject::count("thermal_throttles", "times that heat slowed a CPU down"),
+            &|evidence| {
+                evidence.shards.iter().filter_map(|shard| shard.on_cpu.thermal_throttles).max()
+            },
+            "a CPU got too hot: better cooling, or a lower frequency for all of the run",
+        ),
+        judged(
+            Subject::count("time_wait_overflows", "connections ended without TIME_WAIT"),
+            &|evidence| network(evidence, "TCPTimeWaitOverflow"),
+            "TIME_WAIT is full: raise net.ipv4.tcp_max_tw_buckets, or use --close rst",
+        ),
+    ]
+}
+
+fn network(evidence: &Evidence, name: &str) -> Option<u64> {
+    let counts = &evidence.machine.as_ref()?.network;
+    counts.iter().find(|count| count.name == name).map(|count| count.count)
+}
+
+fn frequency_spread(summary: &Summary) -> Check {
+    let subject = Subject::share("frequency_spread", "change of a CPU's frequency");
+    let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
+    let spread = |seen: &CpuSeen| {
+        let (min, max) = seen.frequency_min_khz.zip(seen.frequency_max_khz)?;
+        Some(100.0 * max.saturating_sub(min) as f64 / max.max(1) as f64)
+    };
+    let spreads = evidence.shards.iter().filter_map(|shard| spread(&shard.on_cpu));
+    match spreads.max_by(f64::total_cmp) {
+        None => subject.unavailable(UNTOLD),
+        Some(spread) => subject.judged(
+            spread,
+            Limits { suspect: 10.0, invalid: f64::INFINITY },
+            "set the governor to performance, and warm the CPU up (-w)",
+        ),
+    }
+}
+
+/// Segments that the machine sent again, those of others among them. What waits for one has a
+/// fifth of a second more, or a whole one where it was a SYN.
+fn retransmits(summary: &Summary) -> Check {
+    let subject = Subject::share("retransmits", "requests beside which a segment was sent again");
+    let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
+    let Some(again) = network(evidence, "RetransSegs") else {
+        return subject.unavailable(if evidence.machine.is_none() { SHORT } else { UNTOLD });
+    };
+    subject.judged(
+        100.0 * again as f64 / summary.tally.requests_sent.max(1) as f64,
+        Limits { suspect: 1.0, invalid: f64::INFINITY },
+        "segments were lost: look at the network, and at the target's listen backlog",
+    )
 }

@@ -8,6 +8,7 @@
 mod books;
 mod machine;
 mod ours;
+mod rings;
 
 use super::Summary;
 use crate::words;
@@ -132,6 +133,7 @@ const CUT: &str = "the report is cut: what the run counted as a whole says nothi
 pub(super) fn of(summary: &Summary) -> Vec<Check> {
     let mut checks = books::checks(summary);
     checks.extend(ours::checks(summary));
+    checks.extend(rings::checks(summary));
     checks.extend(machine::checks(summary));
     if summary.cut.is_some() {
         // It is not for want of a trailer.

@@ -40,6 +40,9 @@ pub(super) fn checks(summary: &Summary) -> Vec<Check> {
 /// leaves those unserved that had been deferred: neither is counted here. What is: sessions
 /// that were left without ever meeting the cap, and the time by which the sending of those that
 /// did not have to wait outran the measure phase.
+///
+/// Where a shard had no time to spare, nobody can say that it was the target for which sessions
+/// waited: all that was not sent in time is ours then.
 fn sent_shortfall(summary: &Summary) -> Check {
     let subject = Subject::share("sent_shortfall", "plan not sent in time");
     let tally = &summary.tally;
@@ -49,15 +52,34 @@ fn sent_shortfall(summary: &Summary) -> Check {
     if tally.sessions_planned == 0 || summary.measured.0 == 0 {
         return subject.unavailable("nothing was planned");
     }
-    let never_reached = tally.sessions_unserved.saturating_sub(tally.sessions_deferred);
+    let (never_reached, sent) = match is_saturated(summary) {
+        true => (tally.sessions_unserved, summary.clues.sent),
+        false => {
+            (tally.sessions_unserved.saturating_sub(tally.sessions_deferred), summary.clues.prompt)
+        }
+    };
     let reached = 1.0 - never_reached as f64 / tally.sessions_planned as f64;
-    let sending = summary.clues.prompt.unwrap_or_default().max(summary.measured);
+    let sending = sent.unwrap_or_default().max(summary.measured);
     let pace = summary.measured.as_secs_f64() / sending.as_secs_f64();
     subject.judged(
         100.0 * (1.0 - reached * pace),
         Limits { suspect: f64::INFINITY, invalid: 1.0 },
         "the generator cannot keep this rate here: more shards (-t), free CPUs, or a lower rate",
     )
+}
+
+/// Of its time, what a shard was busy or away in, from which on it had none to spare.
+const SATURATED: f64 = 0.95;
+
+fn is_saturated(summary: &Summary) -> bool {
+    let used = |shard: &ShardEvidence| {
+        let busy = shard.busy.as_ref()?.time?;
+        let away = shard.holes.as_ref().map_or(Nanos::ZERO, |holes| holes.total);
+        Some(busy + away)
+    };
+    let shards = summary.evidence.iter().flat_map(|evidence| &evidence.shards);
+    let most = shards.filter_map(used).max().unwrap_or_default();
+    most.as_secs_f64() > SATURATED * summary.measured.as_secs_f64()
 }
 
 /// How much of a percentile may be our lateness and our holes: the bound of

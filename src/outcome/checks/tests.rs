@@ -1,5 +1,5 @@
 use super::*;
-use crate::evidence::{Hole, Phase, Request};
+use crate::evidence::{Evidence, Hole, Machine, Phase, Request, ShardEvidence};
 use crate::outcome::sample::{ORIGIN, Run, request};
 use crate::plan::{ClockName, Pattern};
 use crate::unit::{Instant, Nanos, Rate};
@@ -148,6 +148,15 @@ fn a_generator_at_a_third_of_its_plan_is_invalid_and_says_by_how_much() {
 }
 
 #[test]
+fn a_generator_without_time_to_spare_cannot_say_that_it_was_the_target() {
+    let mut run = Run::of_responses(1000, |k| (Nanos::from_millis(3 * k), Nanos(400)));
+    check(&run, "sent_shortfall", State::Ok);
+    run.shards[0].evidence.busy.as_mut().unwrap().time = Some(Nanos::from_millis(970));
+    let found = check(&run, "sent_shortfall", State::Invalid);
+    assert!((found.value.unwrap() - 75.0).abs() < 0.2, "{found:?}");
+}
+
+#[test]
 fn a_target_that_stalls_or_is_overloaded_is_not_blamed_on_us() {
     let stalls = |k: u64| Nanos::from_micros(if k > 500 { 1000 * (1000 - k) } else { 0 });
     let stalled = Run::of_responses(1000, |k| (stalls(k), Nanos(400)));
@@ -231,4 +240,49 @@ fn every_check_has_a_cure_and_a_name_of_its_own() {
         assert!(!check.remedy.is_empty(), "{}", check.name);
         assert!(checks[..i].iter().all(|other| other.name != check.name), "{}", check.name);
     }
+}
+
+#[track_caller]
+fn check_machine(name: &str, spoil: impl Fn(&mut Evidence, &mut ShardEvidence), state: State) {
+    let mut run = Run::steady();
+    spoil(&mut run.evidence, &mut run.shards[0].evidence);
+    check(&run, name, state);
+}
+
+fn machine(evidence: &mut Evidence) -> &mut Machine {
+    evidence.machine.as_mut().unwrap()
+}
+
+#[test]
+fn what_the_machine_did_is_a_reason_and_what_it_does_not_tell_is_said() {
+    use State::{Invalid, Ok, Suspect, Unavailable};
+    let half = Some(500_000_001);
+    check_machine("run_delay_share", |_, shard| shard.run_delay_ns = Some(49_000_000), Ok);
+    check_machine("run_delay_share", |_, shard| shard.run_delay_ns = half, Suspect);
+    check_machine("run_delay_share", |_, shard| shard.run_delay_ns = None, Unavailable);
+    check_machine("steal_share", |_, shard| shard.on_cpu.steal_ns = half, Suspect);
+    check_machine("softirq_share", |_, shard| shard.on_cpu.softirq_ns = half, Suspect);
+    check_machine("cpu_pressure", |all, _| machine(all).cpu_pressure_ns = half, Suspect);
+    check_machine("cpu_pressure", |all, _| all.machine = None, Unavailable);
+    check_machine("throttled_share", |all, _| machine(all).throttled_ns = Some(1), Suspect);
+    check_machine("thermal_throttles", |_, s| s.on_cpu.thermal_throttles = Some(1), Suspect);
+    check_machine("frequency_spread", |_, s| s.on_cpu.frequency_min_khz = Some(1), Suspect);
+    check_machine("retransmits", |all, _| machine(all).network[0].count = 11, Suspect);
+    check_machine("retransmits", |all, _| machine(all).network.clear(), Unavailable);
+    check_machine("time_wait_overflows", |all, _| machine(all).network[1].count = 1, Suspect);
+    check_machine("clock_lost", |all, _| machine(all).clocksource = Some("hpet".into()), Invalid);
+    check_machine("clock_lost", |all, _| machine(all).clocksource = None, Unavailable);
+}
+
+#[test]
+fn a_drift_within_its_own_error_is_none() {
+    let drift = |drift_ppm, drift_bound_ppm| {
+        let mut run = Run::steady();
+        let calibration = run.evidence.calibration.as_mut().unwrap();
+        (calibration.drift_ppm, calibration.drift_bound_ppm) = (Some(drift_ppm), drift_bound_ppm);
+        run
+    };
+    check(&drift(-12.0, Some(5.0)), "clock_error", State::Ok);
+    check(&drift(-16.0, Some(5.0)), "clock_error", State::Suspect);
+    check(&drift(12.0, None), "clock_error", State::Suspect);
 }

@@ -1,7 +1,7 @@
 //! Everything that the kernel may hold for a ring. Parts are boxed or mapped: they never move.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -9,6 +9,7 @@ use io_uring::types::BufRingEntry;
 use memmap2::{MmapMut, MmapOptions};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
+use super::super::socket::source_toward;
 use super::setup::{SUBMISSIONS, Setup};
 
 /// Options of a source socket, set before it is bound.
@@ -38,7 +39,8 @@ pub(super) struct Memory {
     held: Box<[u32]>,
     ring: MmapMut,
     ring_tail: u16,
-    sources: Vec<IpAddr>,
+    /// Without a port.
+    sources: Vec<SocketAddr>,
     /// Used in turn, one per entry of the submission queue: an address is read when its entry is
     /// taken, and no more entries than that can be pending.
     binds: Box<[SockaddrStorage]>,
@@ -54,6 +56,7 @@ impl Memory {
         let slots = setup.slots as usize;
         let buffers = usize::from(setup.buffers.next_power_of_two());
         let bytes = setup.buffer_bytes as usize;
+        let sources = setup.sources.iter();
         let any = SockaddrStorage::from(SocketAddr::new(setup.peer.ip(), 0));
         let mut memory = Self {
             templates: setup.templates.iter().map(|t| t.clone().into_boxed_slice()).collect(),
@@ -64,7 +67,7 @@ impl Memory {
             held: vec![WITH_KERNEL; buffers].into_boxed_slice(),
             ring: resident(buffers * size_of::<BufRingEntry>())?,
             ring_tail: 0,
-            sources: setup.sources.clone(),
+            sources: sources.map(|&source| source_toward(setup.peer, source, 0)).collect(),
             binds: vec![any; SUBMISSIONS as usize].into_boxed_slice(),
             binds_used: 0,
             peer: Box::new(SockaddrStorage::from(setup.peer)),
@@ -175,8 +178,14 @@ impl Memory {
         (&raw const *self.no_peer, size_of::<libc::sockaddr>() as u32)
     }
 
+    fn source(&self, source: u16, port: u16) -> SocketAddr {
+        let mut address = self.sources[usize::from(source)];
+        address.set_port(port);
+        address
+    }
+
     pub(super) fn bind_address(&mut self, source: u16, port: u16) -> (*const libc::sockaddr, u32) {
-        let address = SocketAddr::new(self.sources[usize::from(source)], port);
+        let address = self.source(source, port);
         let turn = self.binds_used % self.binds.len();
         self.binds_used = self.binds_used.wrapping_add(1);
         let stored = &mut self.binds[turn];
@@ -212,7 +221,7 @@ impl Memory {
             };
             ok_or_errno(set)?;
         }
-        bind(&socket, SocketAddr::new(self.sources[usize::from(source)], port))?;
+        bind(&socket, self.source(source, port))?;
         Ok(socket)
     }
 }

@@ -286,9 +286,12 @@ impl Uring {
         self.push(entry.flags(Flags::BUFFER_SELECT), user_data);
     }
 
-    /// Cancels every operation on `slot`; completes only if it fails.
-    pub fn cancel(&mut self, slot: u32, user_data: u64) {
-        let all = CancelBuilder::fd(Fixed(slot)).all();
+    /// Cancels every operation whose user data is `of`; completes only if it fails.
+    pub fn cancel(&mut self, of: u64, user_data: u64) {
+        // The kernel finds them in a table by their user data, and by their descriptor only in a
+        // walk through all that is in flight on the ring. To cancel `all` is not to fail where
+        // there are none.
+        let all = CancelBuilder::user_data(of).all();
         let entry = opcode::AsyncCancel2::new(all).build();
         self.push(entry.flags(Flags::SKIP_SUCCESS), user_data);
     }
