@@ -233,11 +233,6 @@ fn cut(cut: &Cut) -> Value {
     })
 }
 
-/// Requests that the log was not to keep; `None` where a run did not say.
-fn left_out(evidence: Option<&Evidence>) -> Option<u64> {
-    evidence?.shards.iter().map(|shard| shard.log_left_out).sum()
-}
-
 fn totals(tally: &Tally) -> Value {
     json!({
         "planned": tally.sessions_planned,
@@ -364,6 +359,9 @@ fn resources(summary: &Summary) -> Value {
     let evidence = summary.evidence.as_ref();
     let used = evidence.map(|evidence| &evidence.resources);
     let seconds = |nanos: u64| Nanos(nanos).as_secs_f64();
+    let shards = evidence.map(|evidence| &evidence.shards);
+    let left_out: Option<u64> =
+        shards.and_then(|shards| shards.iter().map(|shard| shard.log_left_out).sum());
     let sum = |of: fn(&ShardEvidence) -> u64| {
         evidence.map(|evidence| evidence.shards.iter().map(of).sum::<u64>())
     };
@@ -386,7 +384,7 @@ fn resources(summary: &Summary) -> Value {
         "buffers_exhausted": sum(|shard| shard.buffers_exhausted),
         "log_records": summary.records,
         "log_lost": evidence.map(|_| summary.tally.log_lost),
-        "log_left_out": left_out(evidence),
+        "log_left_out": left_out,
     })
 }
 
