@@ -35,6 +35,14 @@ pub(super) struct RunArgs {
     #[argh(option, short = 'd', arg_name = "T")]
     pub duration: Option<String>,
 
+    /// go on until the error bar of a percentile is that narrow, like p99:5%
+    #[argh(option, arg_name = "PN:X%")]
+    pub target_ci: Option<String>,
+
+    /// and at most so long (ten times --duration)
+    #[argh(option, arg_name = "T")]
+    pub max_duration: Option<String>,
+
     /// stop after N sessions instead
     #[argh(option, short = 'n', arg_name = "N")]
     pub count: Option<String>,

@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::unit::{Field, Nanos};
 
 /// Keys of a plan that do not say what the load is. All others have to agree.
-const NOT_LOAD: [&str; 15] = [
+const NOT_LOAD: [&str; 16] = [
     "seed",
     "labels",
     "cpus",
@@ -26,6 +26,7 @@ const NOT_LOAD: [&str; 15] = [
     "log",
     "allow_partial",
     "target.embedded",
+    "target_ci",
 ];
 
 /// Why logs do not merge.

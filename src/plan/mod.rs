@@ -10,7 +10,7 @@ use crate::record;
 use crate::unit::{ByteSize, Nanos, Rate};
 
 pub use source::{CpuList, PortRange};
-pub use words::{ClockName, Close, Family, Gap, Idle, LogMode, OnCap, Pattern, Scheme};
+pub use words::{ClockName, Close, Family, Gap, Idle, LogMode, OnCap, Pattern, Precision, Scheme};
 
 record! {
     /// A run as it was understood. Every default is filled in, every total is over all shards.
@@ -24,8 +24,10 @@ record! {
         pub concurrence: u32,
         /// How arrivals lie in time.
         pub pattern: Pattern,
-        /// Length of the measure phase.
+        /// Length of the measure phase, at most.
         pub duration: Nanos,
+        /// End before, once the response is known so well.
+        pub target_ci: Option<Precision>,
         /// Stop after this many sessions instead.
         pub count: Option<u64>,
         /// Length of the warm-up before the measure phase, logged but not counted.
@@ -153,6 +155,7 @@ pub(crate) mod sample {
             concurrence: 4,
             pattern: Pattern::Even,
             duration: Nanos::from_secs(1),
+            target_ci: None,
             count: None,
             warmup: Nanos::ZERO,
             requests: 1,

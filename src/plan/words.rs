@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::unit::{Nanos, ParseError};
+use crate::unit::{Nanos, ParseError, Quantile};
 use crate::{line_fields, words};
 
 words! {
@@ -168,14 +168,46 @@ impl fmt::Display for LogMode {
     }
 }
 
-line_fields!(Pattern, LogMode);
+/// How well a percentile is to be known: `p99:5%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Precision {
+    /// The percentile of the response.
+    pub quantile: Quantile,
+    /// Half of its interval of 95 %, as a share of its value, in millionths; above 0.
+    pub share_ppm: u32,
+}
+
+impl FromStr for Precision {
+    type Err = ParseError;
+
+    fn from_str(typed: &str) -> Result<Self, ParseError> {
+        let rule = "a precision is a percentile and a share of it, from 0.01% to 100%, like p99:5%";
+        let wrong = || ParseError::new(typed, rule);
+        let (quantile, share) = typed.split_once(':').ok_or_else(wrong)?;
+        let percent: f64 =
+            share.strip_suffix('%').and_then(|share| share.parse().ok()).ok_or_else(wrong)?;
+        if !(0.01..=100.0).contains(&percent) {
+            return Err(wrong());
+        }
+        let quantile = quantile.parse().map_err(|_| wrong())?;
+        Ok(Self { quantile, share_ppm: (percent * 1e4).round() as u32 })
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}%", self.quantile, f64::from(self.share_ppm) / 1e4)
+    }
+}
+
+line_fields!(Pattern, LogMode, Precision);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn patterns_and_log_modes_read_back() {
+    fn patterns_log_modes_and_precisions_read_back() {
         for typed in ["even", "rush:1s", "rush:250ms", "random:exp", "random:uniform"] {
             assert_eq!(typed.parse::<Pattern>().unwrap().to_string(), typed);
         }
@@ -186,5 +218,11 @@ mod tests {
             assert_eq!(typed.parse::<LogMode>().unwrap().to_string(), typed);
         }
         assert!("1/0".parse::<LogMode>().is_err());
+        for typed in ["p99:5%", "p99.9:0.5%", "p50:100%"] {
+            assert_eq!(typed.parse::<Precision>().unwrap().to_string(), typed);
+        }
+        for typed in ["p99", "p99:5", "p99:0%", "99:5%", "p99:-1%", "p99:101%", "p99:x%", ":%"] {
+            assert!(typed.parse::<Precision>().is_err(), "{typed}");
+        }
     }
 }

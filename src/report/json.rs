@@ -98,6 +98,7 @@ fn plan(plan: &Plan) -> Value {
         "concurrence": plan.concurrence,
         "pattern": plan.pattern.to_string(),
         "duration_ns": plan.duration.0,
+        "target_ci": plan.target_ci.map(|precision| precision.to_string()),
         "count": plan.count,
         "warmup_ns": plan.warmup.0,
         "requests": plan.requests,

@@ -9,7 +9,7 @@ use super::figures::{
 use super::{aperf, errors, findings, spectrum, times};
 use crate::evidence::{Outcome, ShardEvidence};
 use crate::outcome::{Cut, Kind, Summary};
-use crate::plan::{Idle, LogMode, OnCap, Plan};
+use crate::plan::{Idle, LogMode, OnCap, Plan, Precision};
 use crate::unit::{Nanos, Rate};
 
 /// A change of the response over a run by a smaller share is not worth a word.
@@ -100,7 +100,14 @@ fn load(plan: &Plan) -> String {
     };
     let _ = match plan.count {
         Some(count) => write!(out, ", {}", counted(count, "session")),
-        None => write!(out, " for {}", plan.duration),
+        None => match plan.target_ci {
+            Some(precision) => {
+                let Precision { quantile, .. } = precision;
+                let share = f64::from(precision.share_ppm) / 1e4;
+                write!(out, " until {quantile} is known to +-{share}%, at most {}", plan.duration)
+            }
+            None => write!(out, " for {}", plan.duration),
+        },
     };
     if plan.warmup > Nanos::ZERO {
         let _ = write!(out, " after {} of warm-up", plan.warmup);

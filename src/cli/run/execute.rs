@@ -1,8 +1,11 @@
 //! `onrush run`: the plan carried out, then the report from its log.
 
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::thread;
 
 use super::embedded::Embedded;
+use super::precise::Watch;
 use super::{RunCommand, Url};
 use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
@@ -130,13 +133,23 @@ fn carry_out<P: Protocol>(
     let _ = command.spare_cpus.0.first().map(|&spare| cpu::pin_to(spare));
     let run = Run { plan, environment: &environment, log: &command.out };
     let mut progress = terminal.progress(plan);
-    let ended = run.perform(make, |standing| {
-        progress.draw(&Standing {
-            elapsed: standing.elapsed,
-            sessions_done: standing.sessions_ended,
-            in_flight: standing.sessions_open,
-            errors: standing.failed,
+    let watch = plan
+        .target_ci
+        .map(|precision| Watch::new(precision, command.out.clone(), plan.warmup + command.least));
+    let ended = thread::scope(|scope| {
+        let _over = watch.as_ref().map(|watch| {
+            scope.spawn(|| watch.read());
+            watch.until_dropped()
         });
+        run.perform(make, |standing| {
+            progress.draw(&Standing {
+                elapsed: standing.elapsed,
+                sessions_done: standing.sessions_ended,
+                in_flight: standing.sessions_open,
+                errors: standing.failed,
+            });
+            watch.as_ref().map_or(ControlFlow::Continue(()), |watch| watch.at(standing.elapsed))
+        })
     });
     drop(progress);
     let Ended { signal } = match ended {

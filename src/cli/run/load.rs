@@ -3,7 +3,7 @@
 use super::super::args::RunArgs;
 use super::super::error::{CliError, parse, read, read_count, read_if_given};
 use super::Notice;
-use crate::plan::{Close, OnCap, Pattern};
+use crate::plan::{Close, OnCap, Pattern, Precision};
 use crate::unit::{Count, Nanos, Rate};
 
 /// Most connection slots: what the log counts up to.
@@ -19,7 +19,11 @@ pub(super) struct Load {
     pub(super) rate: Rate,
     pub(super) concurrence: u32,
     pub(super) pattern: Pattern,
+    /// At most.
     pub(super) duration: Nanos,
+    /// At least.
+    pub(super) least: Nanos,
+    pub(super) target_ci: Option<Precision>,
     pub(super) count: Option<u64>,
     pub(super) warmup: Nanos,
     pub(super) requests: u32,
@@ -35,11 +39,15 @@ pub(super) struct Load {
 /// # Errors
 /// A value breaks its rule, or two of them do not go together.
 pub(super) fn load_of(args: &RunArgs, notices: &mut Vec<Notice>) -> Result<Load, CliError> {
+    let least = above_zero("--duration", &args.duration, "10s")?;
+    let target_ci = target_ci_of(args)?;
     let load = Load {
         rate: rate_of(args)?,
         concurrence: count("--concurrence", &args.concurrence, "64", CONCURRENCE_MAX)? as u32,
         pattern: read("--pattern", &args.pattern, "even")?,
-        duration: above_zero("--duration", &args.duration, "10s")?,
+        duration: most_of(args, least)?,
+        least,
+        target_ci,
         count: (args.count.is_some())
             .then(|| count("--count", &args.count, "1", SESSIONS_MAX))
             .transpose()?,
@@ -59,6 +67,38 @@ pub(super) fn load_of(args: &RunArgs, notices: &mut Vec<Notice>) -> Result<Load,
         notices.push(Notice::NobodyThinks { think: load.think });
     }
     Ok(load)
+}
+
+/// The precision that is wanted: it takes a log to tell, and an end that may be moved.
+fn target_ci_of(args: &RunArgs) -> Result<Option<Precision>, CliError> {
+    let precision: Option<Precision> = read_if_given("--target-ci", &args.target_ci)?;
+    let wrong = |precision, rule: &str| Err(CliError::rule("--target-ci", precision, rule));
+    match precision {
+        Some(precision) if args.count.is_some() => {
+            wrong(precision, "--count already says when to end, like --target-ci p99:5% alone")
+        }
+        Some(precision) if args.log.as_deref() == Some("none") => {
+            wrong(precision, "it is read from the log as it grows, like --log 1/10")
+        }
+        _ => Ok(precision),
+    }
+}
+
+/// How long the measure phase may get: ten times its least length unless told.
+fn most_of(args: &RunArgs, least: Nanos) -> Result<Nanos, CliError> {
+    match (read_if_given("--max-duration", &args.max_duration)?, &args.target_ci) {
+        (None, None) => Ok(least),
+        (None, Some(_)) => Ok(Nanos(least.0.saturating_mul(10))),
+        (Some(most), None) => {
+            let rule = "it bounds a run that has a precision to reach, like --target-ci p99:5%";
+            Err(CliError::rule("--max-duration", most, rule))
+        }
+        (Some(most), Some(_)) if most < least => {
+            let rule = format!("it is at least --duration {least}, like {least}");
+            Err(CliError::rule("--max-duration", most, rule))
+        }
+        (Some(most), Some(_)) => Ok(most),
+    }
 }
 
 fn rate_of(args: &RunArgs) -> Result<Rate, CliError> {

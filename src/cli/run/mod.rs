@@ -4,6 +4,7 @@ mod embedded;
 mod execute;
 mod load;
 mod machine;
+mod precise;
 mod request;
 mod sources;
 mod target;
@@ -32,6 +33,8 @@ use target::Url;
 pub(super) struct RunCommand {
     /// What to do. An embedded target has port 0 until [`RunCommand::aim`].
     pub plan: Plan,
+    /// The least length of the measure phase; the plan has the most.
+    pub least: Nanos,
     /// The HTTP body, empty where there is none.
     pub body: Vec<u8>,
     /// The log.
@@ -120,6 +123,7 @@ impl RunCommand {
             concurrence: load.concurrence,
             pattern: load.pattern,
             duration: load.duration,
+            target_ci: load.target_ci,
             count: load.count,
             warmup: load.warmup,
             requests: load.requests,
@@ -144,7 +148,8 @@ impl RunCommand {
             log,
             labels,
         };
-        Ok(Self { plan, body, out, output, gates, spare_cpus, notices })
+        let least = load.least;
+        Ok(Self { plan, least, body, out, output, gates, spare_cpus, notices })
     }
 
     /// The same run against the embedded target, now that it listens at `address`.

@@ -132,6 +132,28 @@ fn more_shards_than_cpus_is_a_notice() {
 }
 
 #[test]
+fn a_precision_moves_the_end_between_the_least_and_the_most() {
+    let bounds = |line: &str| {
+        let run = run(line).unwrap();
+        (run.least, run.plan.duration, run.plan.target_ci.map(|ci| ci.to_string()))
+    };
+    let (second, ci) = (Nanos::from_secs, || Some("p99:5%".to_owned()));
+    assert_eq!(bounds("-d 2s"), (second(2), second(2), None));
+    assert_eq!(bounds("-d 2s --target-ci p99:5%"), (second(2), second(20), ci()));
+    let most = bounds("-d 2s --target-ci p99:5% --max-duration 3s");
+    assert_eq!(most, (second(2), second(3), ci()));
+    for (line, says) in [
+        ("--target-ci p99:5% -n 5", "--count already says"),
+        ("--target-ci p99:5% --log none", "read from the log"),
+        ("--max-duration 20s", "a precision to reach"),
+        ("--target-ci p99:5% --max-duration 1s", "at least --duration 10s"),
+    ] {
+        let error = run(line).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
 fn a_count_goes_before_a_duration_and_says_so() {
     let run = run("-n 1k -d 5s").unwrap();
     assert_eq!(run.plan.count, Some(1000));

@@ -8,6 +8,7 @@ mod shard_thread;
 mod tests;
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::thread::{Scope, ScopedJoinHandle};
@@ -68,14 +69,14 @@ pub struct Ended {
 
 impl Run<'_> {
     /// Does the run: `speak` makes a protocol for as many connections as a shard has, and
-    /// `on_standing` is told how far it is. The log holds everything afterwards.
+    /// `on_standing` is told how far it is, and may end it. The log holds everything afterwards.
     ///
     /// # Errors
     /// The log cannot be made, a ring cannot be set up, or the target cannot be reached.
     pub fn perform<P: Protocol>(
         &self,
         speak: impl Fn(u32) -> P + Sync,
-        mut on_standing: impl FnMut(&Standing),
+        mut on_standing: impl FnMut(&Standing) -> ControlFlow<()>,
     ) -> Result<Ended, RunError> {
         let (source, notice) = Source::open(self.plan.clock);
         let before = Usage::of_process();
@@ -180,7 +181,7 @@ impl Desk<'_> {
         &self,
         mut keeper: Keeper,
         threads: &[Thread<'_>],
-        on_standing: &mut impl FnMut(&Standing),
+        on_standing: &mut impl FnMut(&Standing) -> ControlFlow<()>,
     ) -> Result<Tended, RunError> {
         self.await_connections(threads)?;
         let plan = self.run.plan;
@@ -205,7 +206,9 @@ impl Desk<'_> {
                 return Err(RunError::Unreachable { target: plan.target.address, why: None });
             }
             lookout.look(now, asked.is_some());
-            on_standing(&self.standing(now.since(start)));
+            if on_standing(&self.standing(now.since(start))).is_break() {
+                self.control.stop(Stop::Drain);
+            }
         }
         Ok(Tended { keeper, start, signal: asked, cut_short, seen: lookout.seen() })
     }

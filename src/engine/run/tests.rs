@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -65,7 +66,7 @@ impl Drop for Log {
 fn a_run_says_what_became_of_its_shards_and_its_machine() {
     let (plan, log) = (plan(Nanos::from_millis(300)), Log::new("evidence"));
     let run = Run { plan: &plan, environment: &Environment::default(), log: &log.0 };
-    run.perform(|_| Tcp::new(&plan.request), |_| {}).unwrap();
+    run.perform(|_| Tcp::new(&plan.request), |_| ControlFlow::Continue(())).unwrap();
     let reader = Reader::open(&log.0).unwrap();
     let evidence = Trailer::from_text(reader.trailer().unwrap()).unwrap().evidence;
     for shard in &evidence.shards {
@@ -109,7 +110,8 @@ fn a_shard_that_panics_stops_the_others() {
     let run = Run { plan: &plan, environment: &Environment::default(), log: &log.0 };
     let (clock, asked) = (KernelClock::new(ClockName::Monotonic), AtomicU64::new(0));
     let began = clock.now();
-    let ended = run.perform(|_| Brittle(Tcp::new(&plan.request), &asked), |_| {});
+    let ended =
+        run.perform(|_| Brittle(Tcp::new(&plan.request), &asked), |_| ControlFlow::Continue(()));
     assert!(matches!(ended, Err(RunError::Panicked)), "{ended:?}");
     assert!(clock.now().since(began) < Nanos::from_secs(60), "the others went on");
 }
