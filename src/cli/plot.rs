@@ -181,7 +181,7 @@ fn render(drawing: &Drawing, folder: &Path, image: Image) -> Result<Option<PathB
         }
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
-            let line = said.lines().map(str::trim).filter(|line| !line.is_empty()).next_back();
+            let line = said.lines().map(str::trim).rfind(|line| !line.is_empty());
             Err(failed(line.unwrap_or("it failed without a word")))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -43,7 +43,8 @@ pub(super) fn draw(log: &Subject<'_>) -> (String, String) {
                    in_flight p50_ns p99_ns";
     let closing = steps.last().map(|last| Step { from: last.to, ..last.clone() });
     data.block("steps", columns, steps.into_iter().chain(closing), |out, s| {
-        let missing = |time: Option<Nanos>| time.map_or("nan".into(), |time| time.0.to_string());
+        let missing =
+            |time: Option<Nanos>| time.map_or_else(|| "nan".into(), |time| time.0.to_string());
         write!(
             out,
             "{} {} {:.3} {:.3} {:.3} {:.3} {:.3} {:.3} {} {}",

@@ -35,6 +35,9 @@ const TICKS: f64 = 6.0;
 /// The same for counts, whose pictures stand above each other.
 const COUNT_TICKS: f64 = 3.0;
 
+/// Units of time with their length in ns, the longest first.
+const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns")];
+
 impl Axis {
     /// For lengths of time in ns: logarithmic where they differ much. The labels have units.
     pub fn lengths(min: Nanos, max: Nanos) -> Self {
@@ -53,10 +56,13 @@ impl Axis {
     pub fn log_lengths(min: Nanos, max: Nanos) -> Self {
         let (min, max) = (min.0.max(1) as f64, max.0.max(2) as f64);
         let (low, high) = (round_down(min), round_up(max.max(min * 2.0)));
-        let steps: &[f64] = match (high / low).log10() {
-            ..1.5 => &[1.0, 2.0, 5.0],
-            ..2.5 => &[1.0, 3.0],
-            _ => &[1.0],
+        let decades = (high / low).log10();
+        let steps: &[f64] = if decades < 1.5 {
+            &[1.0, 2.0, 5.0]
+        } else if decades < 2.5 {
+            &[1.0, 3.0]
+        } else {
+            &[1.0]
         };
         let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
         let ticks = decades.flat_map(|decade| steps.iter().map(move |s| s * 10f64.powi(decade)));
@@ -67,12 +73,10 @@ impl Axis {
 
     /// For time since the start of the measure phase, in ns; the labels are in `unit`.
     pub fn time(from: Nanos, to: Nanos) -> Self {
-        let (unit, scale) = match to.0.saturating_sub(from.0) {
-            ..2_000 => ("ns", 1.0),
-            ..2_000_000 => ("us", 1e3),
-            ..2_000_000_000 => ("ms", 1e6),
-            _ => ("s", 1e9),
-        };
+        // A range of less than two of a unit is better told in the next smaller one.
+        let length = to.0.saturating_sub(from.0) as f64;
+        let fits = |unit: &&(f64, &str)| length >= unit.0 * 2.0;
+        let &(scale, unit) = UNITS.iter().find(fits).unwrap_or(&UNITS[3]);
         let span = (from.0 as f64, (to.0 as f64).max(from.0 as f64 + 1.0));
         let mut axis = Self::linear(span, TICKS, scale, unit);
         // Time begins and ends where it does, round or not.
@@ -160,7 +164,6 @@ fn round_down(value: f64) -> f64 {
 
 /// A length of time in ns as it stands at a tick: `250 us`, `1.5 ms`.
 fn length(nanos: f64) -> String {
-    const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns")];
     if nanos <= 0.0 {
         return "0".into();
     }

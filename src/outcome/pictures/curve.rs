@@ -35,7 +35,7 @@ impl Curve {
 
     /// The largest sample; zero without samples.
     pub fn end(&self) -> Nanos {
-        let last = self.unsupported.last().or(self.supported.last());
+        let last = self.unsupported.last().or_else(|| self.supported.last());
         last.map_or(Nanos::ZERO, |point| point.1)
     }
 }

@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn what_lies_outside_of_the_window_is_passed_over() {
         let mut grid = Grid::new(Nanos(2_000), Nanos(3_000));
-        [1_999, 2_000, 2_999, 3_000].into_iter().for_each(|at| grid.record(Nanos(at), Nanos(7)));
+        [1_999, 2_000, 2_999, 3_000].iter().for_each(|&at| grid.record(Nanos(at), Nanos(7)));
         assert_eq!(grid.cells(10).iter().map(|cell| cell.count).sum::<u64>(), 2);
     }
 
