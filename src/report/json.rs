@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
 use super::{errors, floor, times, timeseries, updates};
-use crate::evidence::{Evidence, Outcome, ShardEvidence, Tally};
+use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::{ChannelPlan, Plan};
 use crate::stats::{Bounds, Distribution};
