@@ -131,7 +131,6 @@ fn make(path: &Path, records: u64) {
     drop(writers);
     let shard = |live: &Live| ShardEvidence {
         span: plan.duration,
-        stalled_ns: Some(0),
         tally: live.tally.clone(),
         ..ShardEvidence::default()
     };

@@ -25,7 +25,7 @@ fn check_of<'a>(report: &'a Value, name: &str) -> &'a Value {
 
 #[test]
 fn the_books_of_a_run_balance_and_the_law_of_little_holds() {
-    for load in ["-R 2k -d 500ms", "-R max -c 8 -d 300ms", "-R 300 -P rush -f -c 300 -d 1s"] {
+    for load in ["-R 2k -d 500ms", "-R max -c 8 -d 300ms", "-R 300 -P rush -f -c 300 -d 500ms"] {
         let folder = Folder::new();
         let (_, report) = report(&folder, &format!("run -t 1 {load}"));
         for name in ["littles_law_apart", "counters_records_apart", "sessions_planned_apart"] {
@@ -38,7 +38,7 @@ fn the_books_of_a_run_balance_and_the_law_of_little_holds() {
 #[test]
 fn a_plan_that_no_core_can_send_is_invalid_and_says_by_how_much() {
     let folder = Folder::new();
-    let (code, report) = report(&folder, "run -t 1 -R 5M -c 64 -d 300ms --timeout 30s");
+    let (code, report) = report(&folder, "run -t 1 -R 2M -c 64 -d 100ms --timeout 30s");
     assert_eq!((code, &report["verdict"]), (Some(4), &"INVALID".into()));
     let check = check_of(&report, "sent_shortfall");
     assert!(check["value"].as_f64().unwrap() > 50.0, "{check}");

@@ -29,17 +29,21 @@ const SIZES: usize = 8;
 
 /// Bounds of what a piece may take, in ns. No pass is excused for more than twice the upper one
 /// a piece: a fresh connection takes the kernel some 40 us.
-const COST_MIN: u32 = 100;
-const COST_MAX: u32 = 50_000;
+const COST_MIN: u64 = 100;
+const COST_MAX: u64 = 50_000;
 
-/// An estimate moves by this part of itself, up or down: it settles at the median, which a few
-/// passes with a hole in them cannot lift.
-const STEP: u32 = 16;
+/// An estimate of a median after another sample, above it or not: it moves by a sixteenth of
+/// itself, so that a few samples with a hole in them cannot lift it.
+#[inline]
+pub(super) fn toward(estimate: u64, is_above: bool) -> u64 {
+    let step = estimate / 16 + 1;
+    if is_above { estimate.saturating_add(step) } else { estimate.saturating_sub(step) }
+}
 
 /// The median cost of a piece of work in ns, for each size of what was pushed and of what came.
 #[derive(Debug)]
 pub(super) struct Costs {
-    piece_ns: [[u32; SIZES]; SIZES],
+    piece_ns: [[u64; SIZES]; SIZES],
 }
 
 impl Costs {
@@ -51,20 +55,15 @@ impl Costs {
     #[inline]
     pub(super) fn usual(&self, work: Work) -> u64 {
         let completed = work.handled + work.came;
-        u64::from(self.piece_ns[size(work.pushed)][size(completed)]) * u64::from(work.pieces())
+        self.piece_ns[size(work.pushed)][size(completed)] * u64::from(work.pieces())
     }
 
-    /// Learns from a pass that took `took_ns` where `usual_ns` was expected.
+    /// Learns from a pass of so much work that took longer than usual, or not.
     #[inline]
-    pub(super) fn learn(&mut self, work: Work, took_ns: u64, usual_ns: u64) {
+    pub(super) fn learn(&mut self, work: Work, was_longer: bool) {
         let completed = work.handled + work.came;
         let piece_ns = &mut self.piece_ns[size(work.pushed)][size(completed)];
-        let step = *piece_ns / STEP + 1;
-        *piece_ns = if took_ns > usual_ns {
-            (*piece_ns + step).min(COST_MAX)
-        } else {
-            (*piece_ns - step).max(COST_MIN)
-        };
+        *piece_ns = toward(*piece_ns, was_longer).clamp(COST_MIN, COST_MAX);
     }
 }
 
@@ -85,7 +84,7 @@ mod tests {
     fn learned(work: Work, passes: impl IntoIterator<Item = u64>) -> u64 {
         let mut costs = Costs::new();
         for took_ns in passes {
-            costs.learn(work, took_ns, costs.usual(work));
+            costs.learn(work, took_ns > costs.usual(work));
         }
         costs.usual(work)
     }
@@ -111,10 +110,9 @@ mod tests {
 
     #[test]
     fn what_was_never_seen_is_excused_and_nothing_without_bound() {
-        let most = u64::from(COST_MAX);
-        assert_eq!(learned(work(3, 4), []), 7 * most);
-        assert_eq!(learned(work(3, 4), [u64::MAX; 999]), 7 * most);
-        assert_eq!(learned(work(3, 4), [0; 999]), 7 * u64::from(COST_MIN));
+        assert_eq!(learned(work(3, 4), []), 7 * COST_MAX);
+        assert_eq!(learned(work(3, 4), [u64::MAX; 999]), 7 * COST_MAX);
+        assert_eq!(learned(work(3, 4), [0; 999]), 7 * COST_MIN);
         assert_eq!(learned(work(0, 0), [0; 9]), 0);
     }
 
@@ -122,9 +120,9 @@ mod tests {
     fn batches_of_other_sizes_are_learned_apart() {
         let mut costs = Costs::new();
         for _ in 0..200 {
-            costs.learn(work(1, 0), 1_000, costs.usual(work(1, 0)));
+            costs.learn(work(1, 0), costs.usual(work(1, 0)) < 1_000);
         }
         check(costs.usual(work(1, 0)), 1_000);
-        assert_eq!(costs.usual(work(2, 0)), 2 * u64::from(COST_MAX));
+        assert_eq!(costs.usual(work(2, 0)), 2 * COST_MAX);
     }
 }

@@ -2,13 +2,14 @@
 //! host.
 //!
 //! A pass of the loop that lasts longer than its wait and its work explain has a hole in it. What
-//! came due meanwhile would have been sent had we been there: where connections were idle when it
-//! began, its lateness is ours (`lag`), not the target's (`wait`).
+//! came due meanwhile would have been sent had we been there, as far as connections were idle when
+//! it began or would have come free: its lateness is ours (`lag`), not the target's (`wait`).
 
 use std::collections::VecDeque;
 
-use super::costs::{Costs, Work};
+use super::costs::{Costs, Work, toward};
 use crate::evidence::{Busy, HOLE_MIN, Hole, Holes, Phase};
+use crate::plan::Plan;
 use crate::unit::{Instant, Nanos};
 
 /// Holes whose arrivals may still wait, at most; older ones are forgotten.
@@ -22,8 +23,18 @@ pub(super) struct Pass {
     /// How long it was allowed to wait.
     pub(super) waited: Nanos,
     pub(super) work: Work,
-    /// A connection was idle when it began.
-    pub(super) began_idle: bool,
+    /// Connections that were idle when it began.
+    pub(super) idle: u32,
+}
+
+/// A hole whose arrivals may still wait.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    from: Instant,
+    to: Instant,
+    idle: u64,
+    /// Of its arrivals, those that would have been sent at once.
+    hidden: u64,
 }
 
 /// The holes of a shard, and what filled the rest of its time.
@@ -35,17 +46,26 @@ pub(super) struct Gaps {
     /// Length of the busy passes that could not wait.
     worked: Nanos,
     /// Those that began with idle connections, the oldest first.
-    kept: VecDeque<(Instant, Instant)>,
+    kept: VecDeque<Kept>,
+    /// The median service of a request in ns; 0 before the first.
+    service_ns: u64,
+    /// Requests of a session, and how long it thinks in all.
+    requests: u64,
+    thinks_ns: u64,
 }
 
 impl Gaps {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let requests = u64::from(plan.requests);
         Self {
             costs: Costs::new(),
             holes: Holes::prepared(),
             busy: Busy::default(),
             worked: Nanos::ZERO,
             kept: VecDeque::with_capacity(KEPT_MAX),
+            service_ns: 0,
+            requests,
+            thinks_ns: plan.think.0.saturating_mul(requests.saturating_sub(1)),
         }
     }
 
@@ -63,7 +83,7 @@ impl Gaps {
         let is_hole = lost.0 >= HOLE_MIN.0 + usual;
         count(&mut self.busy, pass.work);
         if pass.waited == Nanos::ZERO {
-            self.costs.learn(pass.work, took, usual);
+            self.costs.learn(pass.work, took > usual);
             self.worked += Nanos(if is_hole { usual } else { took });
         }
         is_hole.then_some(lost)
@@ -76,26 +96,47 @@ impl Gaps {
         if phase == Phase::Measure {
             self.holes.count(&hole);
         }
-        if pass.began_idle {
+        if pass.idle > 0 {
             if self.kept.len() == KEPT_MAX {
                 self.kept.pop_front();
             }
-            self.kept.push_back((pass.from, pass.to));
+            let from = Instant(pass.to.0 - lost.0);
+            self.kept.push_back(Kept { from, to: pass.to, idle: pass.idle.into(), hidden: 0 });
         }
         hole
     }
 
-    /// Whether an arrival came due while we were not there, though a connection was idle.
-    /// Arrivals are asked for in the order in which they came due.
+    /// A request was answered after so long.
+    #[inline]
+    pub(super) fn served(&mut self, service: Nanos) {
+        self.service_ns = match self.service_ns {
+            0 => service.0,
+            usual => toward(usual, service.0 > usual),
+        };
+    }
+
+    /// Whether an arrival came due while we were not there, and would have been sent at once if
+    /// we had been. Arrivals are asked for in the order in which they came due.
     #[inline]
     pub(super) fn hide(&mut self, intended_at: Instant) -> bool {
-        while let Some(&(from, to)) = self.kept.front() {
-            if intended_at <= to {
-                return intended_at > from;
-            }
+        while let Some(hole) = self.kept.front()
+            && intended_at > hole.to
+        {
             self.kept.pop_front();
         }
-        false
+        !self.kept.is_empty() && self.hide_in_first(intended_at)
+    }
+
+    /// A connection that was idle would have served one session after another.
+    #[cold]
+    fn hide_in_first(&mut self, intended_at: Instant) -> bool {
+        let session_ns = self.service_ns.saturating_mul(self.requests) + self.thinks_ns;
+        let Some(hole) = self.kept.front_mut() else { return false };
+        let elapsed = intended_at.since(hole.from).0;
+        let free = hole.idle + hole.idle.saturating_mul(elapsed) / session_ns.max(1);
+        let hides = elapsed > 0 && hole.hidden < free;
+        hole.hidden += u64::from(hides);
+        hides
     }
 
     /// The measure phase begins.
@@ -126,6 +167,11 @@ fn count(busy: &mut Busy, work: Work) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::sample;
+
+    fn gaps() -> Gaps {
+        Gaps::new(&sample::plan())
+    }
 
     fn pass(from_us: u64, to_us: u64, waited_us: u64, pushed: u32) -> Pass {
         let at = |us| Instant(us * 1_000);
@@ -134,7 +180,7 @@ mod tests {
             to: at(to_us),
             waited: Nanos::from_micros(waited_us),
             work: Work { started: pushed, pushed, ..Work::default() },
-            began_idle: true,
+            idle: 1,
         }
     }
 
@@ -146,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_pass_has_a_hole_only_beyond_its_wait_and_its_work() {
-        let mut gaps = Gaps::new();
+        let mut gaps = gaps();
         let us = Nanos::from_micros;
         assert_eq!(note(&mut gaps, &pass(0, 19, 0, 0)), None);
         assert_eq!(note(&mut gaps, &pass(0, 20, 0, 0)), Some(us(20)));
@@ -161,7 +207,7 @@ mod tests {
 
     #[test]
     fn work_that_was_learned_hides_no_short_hole() {
-        let mut gaps = Gaps::new();
+        let mut gaps = gaps();
         (0..200).for_each(|_| assert_eq!(note(&mut gaps, &pass(0, 8, 0, 2)), None));
         assert_eq!(note(&mut gaps, &pass(0, 16, 0, 2)), None, "twice as slow is still work");
         let lost = note(&mut gaps, &pass(0, 60, 0, 2)).unwrap();
@@ -170,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_shard_is_busy_where_there_was_something_to_do() {
-        let mut gaps = Gaps::new();
+        let mut gaps = gaps();
         (0..200).for_each(|_| assert_eq!(note(&mut gaps, &pass(0, 10, 0, 2)), None));
         gaps.begin();
         for pass in [pass(0, 8, 0, 1), pass(8, 9, 0, 0), pass(9, 19, 0, 3), pass(0, 99, 90, 2)] {
@@ -187,13 +233,29 @@ mod tests {
 
     #[test]
     fn what_came_due_in_a_hole_that_began_idle_is_ours() {
-        let mut gaps = Gaps::new();
+        let mut gaps = gaps();
         note(&mut gaps, &pass(100, 200, 0, 0));
-        note(&mut gaps, &Pass { began_idle: false, ..pass(300, 400, 0, 0) });
+        note(&mut gaps, &Pass { idle: 0, ..pass(300, 400, 0, 0) });
         note(&mut gaps, &pass(500, 600, 0, 0));
         let hidden = |gaps: &mut Gaps, us: u64| gaps.hide(Instant(us * 1_000));
         let asked = [50, 100, 101, 200, 201, 350, 501, 601];
         let found: Vec<bool> = asked.iter().map(|&us| hidden(&mut gaps, us)).collect();
         assert_eq!(found, [false, false, true, true, false, false, true, false]);
+    }
+
+    #[test]
+    fn no_more_is_ours_than_idle_connections_would_have_served() {
+        #[track_caller]
+        fn check(idle: u32, due_us: impl Iterator<Item = u64>, expect: usize) {
+            let mut gaps = gaps();
+            gaps.served(Nanos::from_micros(100));
+            note(&mut gaps, &Pass { idle, ..pass(0, 10_000, 0, 0) });
+            assert_eq!(due_us.filter(|&us| gaps.hide(Instant(us * 1_000))).count(), expect);
+        }
+        check(1, std::iter::repeat_n(1, 200), 1);
+        check(64, std::iter::repeat_n(1, 200), 64);
+        check(1, std::iter::repeat_n(1_000, 200), 11);
+        check(4, (1..10_000).step_by(100), 100);
+        check(1, (1..10_000).step_by(50), 100);
     }
 }

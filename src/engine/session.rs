@@ -313,9 +313,10 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         let last = end.outcome != Outcome::Ok || conn.session.request + 1 >= self.plan.requests;
         let request = request_of(slot, conn, end, last, now);
         conn.answered |= end.status != 0 || end.outcome == Outcome::Ok;
-        if end.outcome == Outcome::Ok && !conn.served {
+        if end.outcome == Outcome::Ok {
+            self.gaps.served(request.service());
+            self.tally.connections_served += u64::from(!conn.served);
             conn.served = true;
-            self.tally.connections_served += 1;
         }
         let began = conn.session.began;
         self.record(&request, began);

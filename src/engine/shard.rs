@@ -167,7 +167,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             last_pass: Instant::ZERO,
             waited: Nanos::ZERO,
             work: Work::default(),
-            gaps: Gaps::new(),
+            gaps: Gaps::new(plan),
             told_at: Instant::ZERO,
             passes: 0,
             batch: vec![Completion::NONE; BATCH].into_boxed_slice(),
@@ -280,7 +280,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             to: now,
             waited: self.waited,
             work: Work { came, ..self.work },
-            began_idle: !self.idle.is_empty(),
+            idle: self.idle.len(),
         };
         self.work = Work { handled: came, ..Work::default() };
         if let Some(lost) = self.gaps.note(&pass) {
@@ -552,11 +552,8 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         self.tell();
         let _ = self.queue.submit(Wait::Poll);
         let overflows = self.queue.counters().overflows;
-        let measured = self.measured.unwrap_or(Measured {
-            counters: self.before,
-            passes: 0,
-            busy: Busy::default(),
-        });
+        let none = Measured { counters: self.before, passes: 0, busy: Busy::default() };
+        let measured = self.measured.unwrap_or(none);
         if self.plan.fresh {
             self.tally.connections_opened = self.tally.connections_started;
         }

@@ -14,17 +14,14 @@ pub(super) struct Throttled {
 /// What was taken so far, in our control group and those around it; `None` where none of them
 /// has such an account.
 pub(super) fn throttled() -> Option<Throttled> {
-    let read = |path| fs::read_to_string(path).ok();
-    let groups = folders(&read("/proc/self/cgroup")?, &read("/proc/self/mountinfo")?);
-    let stats = groups.iter().filter_map(|group| read_stat(&read_text(&group.join("cpu.stat"))?));
+    let read = |path: PathBuf| fs::read_to_string(path).ok();
+    let own = Path::new("/proc/self");
+    let groups = folders(&read(own.join("cgroup"))?, &read(own.join("mountinfo"))?);
+    let stats = groups.iter().filter_map(|group| read_stat(&read(group.join("cpu.stat"))?));
     stats.reduce(|sum, one| Throttled {
         periods: sum.periods + one.periods,
         time_ns: sum.time_ns + one.time_ns,
     })
-}
-
-fn read_text(path: &Path) -> Option<String> {
-    fs::read_to_string(path).ok()
 }
 
 /// The folders of the groups that limit our CPU time, the innermost first: of the hierarchy that
@@ -50,7 +47,7 @@ fn folders(cgroup: &str, mountinfo: &str) -> Vec<PathBuf> {
         Some((Path::new(fields.next()?), Path::new(fields.next()?), path))
     });
     let Some((root, mount, path)) = found else { return Vec::new() };
-    let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
+    let below = Path::new(path).strip_prefix(root).unwrap_or_else(|_| Path::new(""));
     below.ancestors().map(|group| mount.join(group)).collect()
 }
 
@@ -71,7 +68,7 @@ mod tests {
 
     const MOUNTS: &str = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
         32 31 0:29 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n\
-        33 31 0:30 /docker/7 /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n\
+        33 31 0:30 /docker/7 /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup none rw,cpu,cpuacct\n\
         38 31 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
 
     #[track_caller]

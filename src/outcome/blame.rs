@@ -182,7 +182,9 @@ impl Ours {
     /// wait for at the cap is not in it.
     pub fn at(&self, quantile: Quantile) -> Option<Nanos> {
         let response = self.response.quantile(quantile)?;
-        Some(Nanos(response.0.saturating_sub(self.net.quantile(quantile)?.0)))
+        let ours = response.0.saturating_sub(self.net.quantile(quantile)?.0);
+        // What is less than the width of a bucket is no share.
+        Some(Nanos(if ours > response.0 / 1000 { ours } else { 0 }))
     }
 
     /// The same as a share of the response there, 0 to 1.
@@ -279,7 +281,7 @@ mod tests {
         }
         let ours = blame.freeze();
         let p = |typed: &str| typed.parse::<Quantile>().unwrap();
-        assert!(ours.at(p("p50")).unwrap() < Nanos(100), "what a bucket is wide");
+        assert_eq!(ours.at(p("p50")), Some(Nanos::ZERO));
         assert!(ours.at(p("p99")).unwrap().0.abs_diff(9_000_000) < 10_000);
         assert_eq!(ours.blamed_from(p("p99")), Some(1.0));
         assert!((ours.blamed_from(p("p50")).unwrap() - 0.03).abs() < 1e-9);

@@ -101,17 +101,8 @@ impl Builder {
             Some(Trailer { evidence, series }) if self.cut.is_none() => (Some(evidence), series),
             _ => (None, Vec::new()),
         };
-        let clues = Clues {
-            difference: evidence
-                .as_ref()
-                .filter(|_| keeps_all)
-                .map(|evidence| difference(&self.shards, evidence)),
-            prompt: times.prompt,
-            sent: times.sent,
-            open_ns: self.shards.iter().map(|shard| shard.open_ns).sum(),
-            measure_at: self.measure_at,
-            has_ended,
-        };
+        let clues = clues(&self.shards, &times, evidence.as_ref().filter(|_| keeps_all));
+        let clues = Clues { measure_at: self.measure_at, has_ended, ..clues };
         let span = evidence
             .iter()
             .flat_map(|evidence| &evidence.shards)
@@ -119,11 +110,7 @@ impl Builder {
             .chain(times.span)
             .fold(measured, Ord::max);
         let records = self.shards.iter().map(|shard| shard.records).sum();
-        let (mut timeline, mut blame) = (Timeline::default(), Blame::default());
-        for shard in &self.shards {
-            timeline.merge(&shard.timeline, Nanos::ZERO);
-            blame.merge(&shard.blame);
-        }
+        let (timeline, blame) = together(&self.shards);
         let cut_from = self.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
         let steady = Steady::of(&timeline, cut_from, measured);
         let shards = by_shard(self.shards, kept, evidence.as_ref());
@@ -213,6 +200,28 @@ fn by_shard(
             (shard, series)
         })
         .collect()
+}
+
+/// The requests of all shards in intervals of time, and what of them was ours.
+fn together(shards: &[Recount]) -> (Timeline, Blame) {
+    let (mut timeline, mut blame) = (Timeline::default(), Blame::default());
+    for shard in shards {
+        timeline.merge(&shard.timeline, Nanos::ZERO);
+        blame.merge(&shard.blame);
+    }
+    (timeline, blame)
+}
+
+/// What the records tell the checks; `whole` is what the run counted, where the log should hold
+/// every request of it.
+fn clues(shards: &[Recount], times: &Times, whole: Option<&Evidence>) -> Clues {
+    Clues {
+        difference: whole.map(|evidence| difference(shards, evidence)),
+        prompt: times.prompt,
+        sent: times.sent,
+        open_ns: shards.iter().map(|shard| shard.open_ns).sum(),
+        ..Clues::default()
+    }
 }
 
 fn difference(recounts: &[Recount], evidence: &Evidence) -> u64 {

@@ -28,7 +28,16 @@ pub struct Steady {
     pub growth_per_s: Option<f64>,
 }
 
+/// A start that shifts the mean response by less is as good as the rest.
+const WARM_UP_MIN: f64 = 0.01;
+
 impl Steady {
+    /// Where what should be left out as warm-up ends, from the start of the measure phase: `from`,
+    /// where what is before shifts the mean response by at least 1 %.
+    pub fn warm_up_end(&self) -> Option<Nanos> {
+        self.from.filter(|_| self.warm_up >= WARM_UP_MIN)
+    }
+
     /// Looks at the part of the measure phase that begins at `from` and is `measured` long.
     pub(super) fn of(timeline: &Timeline, from: Nanos, measured: Nanos) -> Self {
         let width = timeline.width();

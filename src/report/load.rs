@@ -211,7 +211,7 @@ fn side_by_side<T: Send, E: Send>(
 /// the whole can tell.
 fn settled_summary_of<L: LogSource>(log: &L, asked: &Asked) -> Result<Summary, L::Error> {
     let whole = summary_of(log, &asked.cut)?;
-    match whole.steady.from {
+    match whole.steady.warm_up_end() {
         Some(from) if asked.settled && from > asked.cut.from.unwrap_or_default() => {
             summary_of(log, &Cut { from: Some(from), ..asked.cut.clone() })
         }

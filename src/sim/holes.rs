@@ -134,3 +134,17 @@ fn a_shard_that_is_away_when_the_measure_phase_begins_was_away_in_it() {
     assert_eq!(run.holes()[0].phase, Phase::Measure);
     assert_eq!(run.yielded.holes.count, 1);
 }
+
+#[test]
+fn of_a_rush_that_falls_into_a_hole_only_what_had_a_connection_is_late_by_us() {
+    let rush = Pattern::Rush(Nanos::from_millis(100));
+    let plan = Plan { pattern: rush, rate: Rate::per_second(2_000), concurrence: 3, ..loaded() };
+    let run = simulate_costly(&plan, &[(at(99_900), Nanos::from_micros(300))]);
+    assert_eq!(run.holes().len(), 1);
+    let due = at(100_000);
+    let of_rush = run.requests().iter().filter(|request| request.intended_at == due);
+    // 200 microseconds of the hole were left: time for each of three to answer once or twice.
+    let ours = of_rush.clone().filter(|request| request.wait() == Nanos::ZERO).count();
+    assert!((3..=9).contains(&ours), "{ours} of {}", of_rush.count());
+    assert_eq!(run.yielded.tally.sessions_deferred, 2_000 - 10 * 3 - (ours as u64 - 3));
+}
