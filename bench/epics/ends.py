@@ -17,6 +17,8 @@ class Place:
     folder: pathlib.Path
     server_cpu: int
     client_cpu: int
+# How long before its end a server falls silent, for clients to see the final values.
+SILENCE_S = 2.0
 
 
 def environment():
@@ -50,7 +52,8 @@ def serve(kind):
         port = PVA_PORT if kind == "pva" else CA_PORT
         return [place.onrush, "serve", kind, "--listen", f"127.0.0.1:{port}", "--pvs",
                 str(row.pvs), "--rate", str(row.rate), "--prefix", PREFIX, "--cpus",
-                str(place.server_cpu), "--duration", f"{seconds:g}s", "--format", "json"]
+                str(place.server_cpu), "--duration", f"{seconds:g}s", "--post-for",
+                f"{seconds - SILENCE_S:g}s", "--format", "json"]
     return command
 
 
