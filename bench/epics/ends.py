@@ -9,6 +9,8 @@ from dataclasses import dataclass
 HERE = pathlib.Path(__file__).resolve().parent
 PREFIX = "LAB:S"
 CA_PORT, CA_REPEATER, PVA_PORT, PVA_BROADCAST = 15064, 15065, 15075, 15076
+# How long before its end a server falls silent, for clients to see the final values.
+SILENCE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,6 @@ class Place:
     folder: pathlib.Path
     server_cpu: int
     client_cpu: int
-# How long before its end a server falls silent, for clients to see the final values.
-SILENCE_S = 2.0
 
 
 def environment():
