@@ -9,6 +9,8 @@ from dataclasses import dataclass
 HERE = pathlib.Path(__file__).resolve().parent
 PREFIX = "LAB:S"
 CA_PORT, CA_REPEATER, PVA_PORT, PVA_BROADCAST = 15064, 15065, 15075, 15076
+# How long before its end a server falls silent, for clients to see the final values.
+SILENCE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def serve(kind):
         port = PVA_PORT if kind == "pva" else CA_PORT
         return [place.onrush, "serve", kind, "--listen", f"127.0.0.1:{port}", "--pvs",
                 str(row.pvs), "--rate", str(row.rate), "--prefix", PREFIX, "--cpus",
-                str(place.server_cpu), "--duration", f"{seconds:g}s", "--format", "json"]
+                str(place.server_cpu), "--duration", f"{seconds:g}s", "--post-for",
+                f"{seconds - SILENCE_S:g}s", "--format", "json"]
     return command
 
 

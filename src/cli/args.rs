@@ -394,7 +394,8 @@ pub(super) struct ServeArgs {
     #[argh(option, arg_name = "K")]
     pub workers: Option<String>,
 
-    /// do nothing for T, AT after the first request, and again EVERY; like 400ms@2s/10s
+    /// do nothing for T, AT after the first request or subscription, and again EVERY; like
+    /// 400ms@2s/10s
     #[argh(option, arg_name = "T@AT[/EVERY]")]
     pub stall: Option<String>,
 
@@ -417,6 +418,10 @@ pub(super) struct ServeArgs {
     /// close a connection after this many answers
     #[argh(option, arg_name = "N")]
     pub close_after: Option<String>,
+
+    /// end after this time
+    #[argh(option, short = 'd', arg_name = "T")]
+    pub duration: Option<String>,
 
     /// number of PVs: P0 to P(N-1) (default 100)
     #[argh(option, arg_name = "N")]
@@ -469,10 +474,6 @@ pub(super) struct ServeArgs {
     /// allow the standard EPICS ports where others can see them
     #[argh(switch)]
     pub i_own_this_network: bool,
-
-    /// end after this time
-    #[argh(option, short = 'd', arg_name = "T")]
-    pub duration: Option<String>,
 
     /// pinned threads (as many as --cpus names; 1 without it)
     #[argh(option, short = 't', arg_name = "N")]
