@@ -19,7 +19,8 @@ use crate::words;
 words! {
     /// A picture.
     pub enum Picture:
-        "a picture is percentiles, distribution, heat-map, timeline, lifetimes, lag or compare, like lag"
+        "a picture is percentiles, distribution, heat-map, timeline, lifetimes, lag or compare, \
+         like lag"
     {
         /// Response and service over the percentile.
         Percentiles = "percentiles",

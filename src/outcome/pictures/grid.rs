@@ -160,7 +160,8 @@ mod tests {
             prop_assert_eq!(cells.iter().map(|cell| cell.count).sum::<u64>(), samples.len() as u64);
             for (at, size) in samples {
                 let holds = |cell: &&Cell| {
-                    (cell.from.0..cell.to.0).contains(&at) && (cell.low.0..cell.high.0).contains(&size)
+                    let sizes = cell.low.0..cell.high.0;
+                    (cell.from.0..cell.to.0).contains(&at) && sizes.contains(&size)
                 };
                 prop_assert_eq!(cells.iter().filter(holds).count(), 1);
             }
