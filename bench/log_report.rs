@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use onrush::evidence::{Evidence, Phase, Request, ShardEvidence, Tally};
+use onrush::evidence::{Evidence, Holes, Phase, Request, ShardEvidence, Tally};
 use onrush::log::{self, Append, Reader, Writer};
 use onrush::outcome::Trailer;
 use onrush::plan::Plan;
@@ -131,7 +131,7 @@ fn make(path: &Path, records: u64) {
     drop(writers);
     let shard = |live: &Live| ShardEvidence {
         span: plan.duration,
-        stalled_ns: Some(0),
+        holes: Some(Holes::prepared()),
         tally: live.tally.clone(),
         ..ShardEvidence::default()
     };
