@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use onrush::evidence::{Evidence, Phase, Request, ShardEvidence, Tally};
+use onrush::evidence::{Evidence, Holes, Phase, Request, ShardEvidence, Tally};
 use onrush::log::{self, Append, Reader, Writer};
 use onrush::outcome::Trailer;
 use onrush::plan::Plan;

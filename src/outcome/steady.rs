@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_slow_start_is_seen_for_as_long_as_it_lasts() {
-        let steady = of(|k| 500 + k * 7919 % 100 + if k < 2000 { 2000 - k } else { 0 });
+        let steady = of(|k| 500 + k * 7919 % 100 + 2000u64.saturating_sub(k));
         let from = steady.from.unwrap();
         assert!((Nanos::from_millis(1800)..Nanos::from_millis(2200)).contains(&from), "{from}");
     }

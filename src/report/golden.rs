@@ -115,7 +115,7 @@ fn an_overloaded_target_reports_as_it_did() {
 fn cold() -> Run {
     let requests = (0..10_000).map(|k| {
         let request = request(k);
-        let cold = if k < 2000 { 2 * (2000 - k) } else { 0 };
+        let cold = 2 * 2000u64.saturating_sub(k);
         let done_at = request.done_at + Nanos::from_micros(k * 7919 % 100 + cold);
         Request { done_at, ..request }
     });

@@ -104,7 +104,7 @@ fn shares(summary: &Summary) -> [Check; 5] {
             Subject::share("cpu_pressure", "time in which a task of the machine lacked a CPU"),
             crowd,
             &of_machine(|machine| machine.cpu_pressure_ns),
-            "the machine is crowded, and the target runs on it: let others end, or use two machines",
+            "the machine is crowded, and the target runs on it: end the rest, or use two machines",
         ),
         share(
             Subject::share("throttled_share", "time in which a control group stopped us"),
