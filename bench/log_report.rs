@@ -130,6 +130,7 @@ fn make(path: &Path, records: u64) {
     assert!(writers.iter().all(|writer| writer.lost() == 0), "the keeper was too slow");
     drop(writers);
     let shard = |live: &Live| ShardEvidence {
+        holes: Some(Holes::default()),
         span: plan.duration,
         tally: live.tally.clone(),
         ..ShardEvidence::default()

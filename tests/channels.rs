@@ -42,6 +42,23 @@ fn every_fault_of_a_server_with_the_highest_byte_first_is_found_and_counted() {
 }
 
 #[test]
+fn a_circuit_that_breaks_is_opened_again_with_its_channels() {
+    let publisher = Publisher::ca_that_breaks();
+    let url = format!("ca://{}/P{{0..4}}", publisher.address);
+    let json = run(&["-d", "5s", "--idle", "sleep", "--timeout", "1s", &*url]).done();
+    let updates = |key: &str| count(&json, &format!("updates.{key}"));
+    assert_eq!(count(&json, "connections.reopened"), 1);
+    let channels = MANNERS.len() as u64;
+    let before = (POSTS as u64 / 2 - 1) * channels;
+    let after = POSTS as u64 * channels - POSTS as u64 / 2;
+    assert_eq!(updates("received"), before + channels + after, "with the first of the second");
+    for fault in ["lost", "duplicate", "backwards"] {
+        assert_eq!(updates(fault), FAULTS / 2 + FAULTS, "{fault}");
+    }
+    assert_eq!(updates("finals_ok"), channels - 1);
+}
+
+#[test]
 fn reads_are_sessions_like_any_other() {
     for (scheme, publisher) in [("ca", Publisher::ca()), ("pva", Publisher::pva())] {
         let url = format!("{scheme}://{}/P{{0..4}}", publisher.address);

@@ -98,18 +98,11 @@ impl Builder {
         let times = Times::of(&self.shards);
         let measured = self.measured(&times);
         let left = self.trailer.filter(|_| self.cut.is_none());
-        let (evidence, kept, ages) = match left {
-            Some(Trailer { evidence, series, ages }) => (Some(evidence), series, ages),
-            None => (None, Vec::new(), Vec::new()),
-        };
+        let (evidence, kept) = left.map(|left| (left.evidence, (left.series, left.ages))).unzip();
+        let (kept, ages) = kept.unwrap_or_default();
         let clues = clues(&self.shards, &times, evidence.as_ref().filter(|_| keeps_all));
         let clues = Clues { measure_at: self.measure_at, has_ended, ..clues };
-        let span = evidence
-            .iter()
-            .flat_map(|evidence| &evidence.shards)
-            .map(|shard| shard.span)
-            .chain(times.span)
-            .fold(measured, Ord::max);
+        let span = span(evidence.as_ref(), &times, measured);
         let records = self.shards.iter().map(|shard| shard.records).sum();
         let (timeline, blame) = together(&self.shards);
         let cut_from = self.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
@@ -175,6 +168,12 @@ impl Builder {
             Some(cut) => cut.length(whole).or(times.seen).unwrap_or_default(),
         }
     }
+}
+
+/// The longest span of a shard, and no less than what was measured.
+fn span(evidence: Option<&Evidence>, times: &Times, measured: Nanos) -> Nanos {
+    let shards = evidence.into_iter().flat_map(|evidence| &evidence.shards);
+    shards.map(|shard| shard.span).chain(times.span).fold(measured, Ord::max)
 }
 
 /// Pairs what was counted with what was timed, shard by shard: the run's own figures where it

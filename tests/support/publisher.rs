@@ -1,7 +1,7 @@
 //! EPICS servers that post a known sequence on each channel, faults of servers among it.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -61,27 +61,36 @@ trait Tongue: Default + Send + 'static {
 
 impl Publisher {
     pub(crate) fn ca() -> Self {
-        Self::start::<Ca>()
+        Self::start::<Ca>(false)
+    }
+
+    /// A Channel Access server that ends its first circuit after half of the posts.
+    pub(crate) fn ca_that_breaks() -> Self {
+        Self::start::<Ca>(true)
     }
 
     pub(crate) fn pva() -> Self {
-        Self::start::<Pva>()
+        Self::start::<Pva>(false)
     }
 
     /// A pvAccess server that speaks with the highest byte first.
     pub(crate) fn pva_big() -> Self {
-        Self::start::<PvaBig>()
+        Self::start::<PvaBig>(false)
     }
 
-    fn start<T: Tongue>() -> Self {
+    fn start<T: Tongue>(breaks: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        thread::spawn(move || serve::<T>(&listener.accept().unwrap().0));
+        thread::spawn(move || {
+            for breaks in [breaks, false] {
+                serve::<T>(&listener.accept().unwrap().0, breaks);
+            }
+        });
         Self { address }
     }
 }
 
-fn serve<T: Tongue>(stream: &TcpStream) {
+fn serve<T: Tongue>(stream: &TcpStream, breaks: bool) {
     stream.set_nodelay(true).unwrap();
     let mut tongue = T::default();
     let (mut reader, mut writer) = (stream.try_clone().unwrap(), stream.try_clone().unwrap());
@@ -101,15 +110,16 @@ fn serve<T: Tongue>(stream: &TcpStream) {
         if !posting && locked.subscribed.iter().all(Option::is_some) {
             posting = true;
             let circuit = Arc::clone(&circuit);
-            thread::spawn(move || post::<T>(&circuit));
+            let posts = if breaks { POSTS / 2 - 1 } else { POSTS };
+            thread::spawn(move || post::<T>(&circuit, posts));
         }
     }
 }
 
-/// Makes the posts of all channels, some at a time.
-fn post<T: Tongue>(circuit: &Mutex<Circuit>) {
+/// Makes so many posts of all channels, and ends the circuit where they are not all.
+fn post<T: Tongue>(circuit: &Mutex<Circuit>, posts: i64) {
     thread::sleep(PAUSE);
-    for number in 1..=POSTS {
+    for number in 1..=posts {
         let mut circuit = circuit.lock().unwrap();
         for (channel, manner) in MANNERS.into_iter().enumerate() {
             let is_fault = number % EVERY == EVERY / 2;
@@ -130,6 +140,10 @@ fn post<T: Tongue>(circuit: &Mutex<Circuit>) {
         }
         drop(circuit);
         thread::sleep(Duration::from_micros(200));
+    }
+    if posts < POSTS {
+        // What was said still arrives.
+        let _ = circuit.lock().unwrap().stream.shutdown(Shutdown::Write);
     }
 }
 
