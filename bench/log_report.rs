@@ -131,13 +131,12 @@ fn make(path: &Path, records: u64) {
     drop(writers);
     let shard = |live: &Live| ShardEvidence {
         span: plan.duration,
-        stalled_ns: Some(0),
         tally: live.tally.clone(),
         ..ShardEvidence::default()
     };
     let shards = lives.iter().map(shard).collect();
     let evidence = Evidence { measured: plan.duration, shards, ..Evidence::default() };
-    let trailer = Trailer { evidence, series: Vec::new() };
+    let trailer = Trailer { evidence, ..Trailer::default() };
     keeper.finish(&trailer.to_text()).expect("the log can be ended");
 }
 
