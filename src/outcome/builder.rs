@@ -118,7 +118,6 @@ impl Builder {
             // A closed loop cannot see waiting, nor be late: no sample of it was measured.
             (series.wait, series.lag) = (Recorder::new(), Recorder::new());
         }
-        let watching = Watching::of(evidence.as_ref(), &ages);
         Summary {
             regime: Regime::of(&self.plan, &tally, measured, &steady, evidence.is_none()),
             // Counts of a sample are no rates.
@@ -126,6 +125,7 @@ impl Builder {
                 true => Rates::of(&self.plan, &tally, measured, span),
                 false => Rates::UNKNOWN,
             },
+            watching: Watching::of(evidence.as_ref(), &ages),
             plan: self.plan,
             cut: self.cut,
             environment: self.environment,
@@ -140,7 +140,6 @@ impl Builder {
             timeline,
             ours: blame.freeze(),
             blame,
-            watching,
             figures: Figures::of(&series),
             series,
             shards: shards.into_iter().map(|(shard, _)| shard).collect(),

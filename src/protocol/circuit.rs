@@ -144,3 +144,142 @@ pub trait Circuit {
         hear: &mut impl Hear,
     ) -> Result<(), Fault>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{ChannelPlan, Operation, Profile};
+    use crate::protocol::{Ca, Pva};
+    use crate::wire::{ca, pva};
+
+    const SIZE: Size = Size { channels: 8, subscriptions: 8, operations: 8 };
+
+    /// All that was heard, in order.
+    #[derive(Default, Debug, PartialEq)]
+    struct Heard {
+        updates: Vec<(u32, Posted)>,
+        events: Vec<Event>,
+    }
+
+    impl Hear for Heard {
+        fn update(&mut self, subscription: u32, posted: Posted) {
+            self.updates.push((subscription, posted));
+        }
+
+        fn event(&mut self, event: Event) {
+            self.events.push(event);
+        }
+    }
+
+    fn plan() -> ChannelPlan {
+        let (op, profile) = (Operation::Monitor, Profile::Greedy);
+        let (queue, ack) = (Some(4), Some(2));
+        ChannelPlan { op, pvs: 8, monitors: 1, circuits: 1, profile, queue, ack }
+    }
+
+    fn hear<P: Circuit>(mut protocol: P, bytes: &[u8], piece: usize) -> (Heard, Vec<u8>) {
+        let (mut heard, mut out) = (Heard::default(), Vec::new());
+        let mut conn = protocol.open(SIZE);
+        for piece in bytes.chunks(piece) {
+            protocol.receive(&mut conn, piece, &mut out, &mut heard).unwrap();
+        }
+        (heard, out)
+    }
+
+    #[track_caller]
+    fn check_cuts<P: Circuit>(protocol: impl Fn() -> P, bytes: &[u8], updates: usize) {
+        let whole = hear(protocol(), bytes, bytes.len());
+        assert_eq!(whole.0.updates.len(), updates);
+        for piece in [1, 3, 16, 39, 40, 41, 100, 1000] {
+            assert_eq!(hear(protocol(), bytes, piece), whole, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_channel_access_stream_cut_anywhere_is_heard_the_same() {
+        let mut bytes = Vec::new();
+        ca::Reply::Version { priority: 0, minor: 13, sequence: 0 }.write(&mut bytes);
+        for cid in 0..8 {
+            let (data_type, count) = (ca::Base::Double as u16, 1);
+            ca::Reply::AccessRights { cid, read: true, write: false }.write(&mut bytes);
+            ca::Reply::CreateChannel { cid, sid: 70 + cid, data_type, count }.write(&mut bytes);
+        }
+        for number in 0..200 {
+            let stamp = ca::Stamp::from_unix_ns(1_700_000_000_000_000_000 + number);
+            let update = ca::Update { subid: number as u32 % 8, stamp, value: number as f64 };
+            match number % 3 {
+                0 => bytes.extend_from_slice(&update.to_double_bytes()),
+                1 => bytes.extend_from_slice(&update.to_long_bytes()),
+                _ => {
+                    ca::Reply::Echo.write(&mut bytes);
+                    let mut data = Vec::new();
+                    let values = (0..20).map(|element| f64::from(element) + number as f64);
+                    ca::write_value(ca::Dbr::TIME_DOUBLE, stamp, values, &mut data);
+                    let (data_type, status) = (ca::Dbr::TIME_DOUBLE.code(), ca::Status::NORMAL);
+                    let subid = update.subid;
+                    ca::Reply::Update { data_type, count: 20, status, subid, data: &data }
+                        .write(&mut bytes);
+                }
+            }
+        }
+        check_cuts(|| Ca::new(&plan()), &bytes, 200);
+    }
+
+    #[test]
+    fn a_pvaccess_stream_cut_anywhere_is_heard_the_same() {
+        for order in [pva::Order::Little, pva::Order::Big] {
+            let kind = pva::Type::structure(
+                "epics:nt/NTScalar:1.0",
+                vec![
+                    ("value", pva::Type::Scalar(pva::Scalar::Int)),
+                    ("note", pva::Type::Text),
+                    (
+                        "timeStamp",
+                        pva::Type::structure(
+                            "time_t",
+                            vec![
+                                ("secondsPastEpoch", pva::Type::Scalar(pva::Scalar::Long)),
+                                ("nanoseconds", pva::Type::Scalar(pva::Scalar::Int)),
+                            ],
+                        )
+                        .unwrap(),
+                    ),
+                ],
+            );
+            let (kind, mut bytes) = (kind.unwrap(), Vec::new());
+            let (command, status) = (pva::command::MONITOR, pva::Status::OK);
+            for ioid in 0..8 {
+                let kind = Some(kind.clone());
+                pva::FromServer::Init { command, ioid, status, kind }.write(&mut bytes, order);
+            }
+            for number in 0..200u32 {
+                let mut body = Vec::new();
+                // Now and then with a text: of no fixed size.
+                let has_text = number % 7 == 0;
+                let nodes = if has_text { vec![1, 2, 3] } else { vec![1, 3] };
+                pva::write_bits(&mut body, order, nodes);
+                let whole = |out: &mut Vec<u8>, scalar, number: i64| {
+                    pva::write_number(out, order, scalar, pva::Number::Whole(number));
+                };
+                whole(&mut body, pva::Scalar::Int, number.into());
+                if has_text {
+                    pva::write_text(&mut body, order, "a note");
+                }
+                whole(&mut body, pva::Scalar::Long, 1_700_000_000);
+                whole(&mut body, pva::Scalar::Int, number.into());
+                pva::write_bits(&mut body, order, []);
+                let body = pva::Reader::new(&body, order);
+                let ioid = number % 8;
+                pva::FromServer::Data { command, ioid, sub: 0, status, body }
+                    .write(&mut bytes, order);
+            }
+            check_cuts(|| Pva::new(&plan()), &bytes, 200);
+            let (heard, out) = hear(Pva::new(&plan()), &bytes, 64);
+            let (_, last) = heard.updates[199];
+            assert_eq!(last.stamp_ns, 1_700_000_000_000_000_199);
+            assert!(last.is_word && last.value == 199);
+            // A start for each subscription, and an acknowledgement of each two of its 25 updates.
+            assert_eq!(out.len(), 8 * (17 + 12 * 21));
+        }
+    }
+}
