@@ -10,7 +10,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 PREFIX = "LAB:S"
 CA_PORT, CA_REPEATER, PVA_PORT, PVA_BROADCAST = 15064, 15065, 15075, 15076
 # How long before its end a server falls silent, for clients to see the final values.
-SILENCE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ def serve(kind):
         port = PVA_PORT if kind == "pva" else CA_PORT
         return [place.onrush, "serve", kind, "--listen", f"127.0.0.1:{port}", "--pvs",
                 str(row.pvs), "--rate", str(row.rate), "--prefix", PREFIX, "--cpus",
-                str(place.server_cpu), "--duration", f"{seconds:g}s", "--post-for",
-                f"{seconds - SILENCE_S:g}s", "--format", "json"]
+                str(place.server_cpu), "--idle", "sleep", "--post-for", f"{seconds:g}s",
+                "--format", "json"]
     return command
 
 
@@ -67,7 +66,7 @@ def run(kind):
     def command(row, seconds, place):
         port = PVA_PORT if kind == "pva" else CA_PORT
         return [place.onrush, "run", f"{kind}://127.0.0.1:{port}/{PREFIX}{{0..{row.pvs - 1}}}",
-                "--op", "monitor", "--monitors", str(row.monitors), "--search", "none",
+                "--op", "monitor", "--monitors", str(row.monitors),
                 "--idle", "sleep", "-t", "1", "--cpus", str(place.client_cpu), "-q",
                 "-d", f"{seconds:g}s", "--format", "json", "-o", str(place.folder / "run.data")]
     return command
@@ -103,6 +102,13 @@ def figures(client, text):
             "duplicate": updates["duplicate"], "backwards": updates["backwards"],
             "age_p50_ms": ms(age["p50"]), "age_p99_ms": ms(age["p99"]),
             "finals": finals(updates["finals_ok"], updates["subscriptions"])}
+
+
+def merged(server, text):
+    """Updates that the server itself merged into newer ones, where it says so."""
+    if not server.startswith("serve"):
+        return None
+    return json.loads(text)["updates"]["merged"]
 
 
 def finals(right, subscriptions):

@@ -1,9 +1,9 @@
 """A Python IOC as the seed of this work had it: ioc.py PREFIX N RATE SECONDS [qsrv1].
 
-N records, each set RATE times a second to a counter; all at once, as an IOC's tick does. Posting
-stops two seconds before the end, so that a client can see the final values. MDEL=-1 posts every
-processing: a value that is overwritten before its record was processed shows as one lost and one
-repeated.
+N records, each set RATE times a second to a counter; all at once, as an IOC's tick does. After
+SECONDS it posts no more and goes on answering, so that a client can see the final values. MDEL=-1
+posts every processing: a value that is overwritten before its record was processed shows as one
+lost and one repeated.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ import time
 
 from softioc import asyncio_dispatcher, builder, imports, softioc
 
-SILENCE_S = 2.0
+# Longer than any client takes to look at the final values.
+SERVED_ON_S = 120
 
 
 def load_qsrv1():
@@ -43,7 +44,7 @@ def main():
         load_qsrv1()
     softioc.iocInit(dispatcher, enable_pva="qsrv1" not in more)
     done = [0]
-    end = time.monotonic() + seconds - SILENCE_S
+    end = time.monotonic() + seconds
 
     async def tick():
         began = time.monotonic()
@@ -55,8 +56,8 @@ def main():
 
     dispatcher(tick)
     time.sleep(seconds)
-    per_s = done[0] * count / (seconds - SILENCE_S)
-    print(f"done {per_s:.0f}/s of {count * rate:.0f}", flush=True)
+    print(f"done {done[0] * count / seconds:.0f}/s of {count * rate:.0f}", flush=True)
+    time.sleep(SERVED_ON_S)
     os._exit(0)  # the dispatcher's thread would keep the process
 
 

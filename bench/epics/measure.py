@@ -11,32 +11,36 @@ import ends
 
 # Until the server answers, and until the client has its subscriptions.
 SERVER_START_S, CLIENT_START_S = 2.0, 2.0
-# After the window the server stops posting for the final values to be seen.
-SILENCE_S = 2.0
 # A segment's headers: Ethernet 14, IP 20, TCP 32 with its timestamps.
 SEGMENT_BYTES = 66
 
 
 def run_row(row, seconds, place):
     posting = SERVER_START_S + CLIENT_START_S + seconds
-    command = ends.SERVERS[row.server](row, posting + 2 * SILENCE_S, place)
+    command = ends.SERVERS[row.server](row, posting, place)
     with Child(command, place.server_cpu) as server:
         time.sleep(SERVER_START_S)
         if not server.alive():
             return {"note": f"the server ended: {server.complaint()}"}
-        if row.client == "none":
-            return watched(row, server, None, seconds) | {"note": noted(row, server)}
-        longest = CLIENT_START_S + seconds
-        with Child(ends.CLIENTS[row.client](row, longest, place), place.client_cpu) as client:
-            time.sleep(CLIENT_START_S)
-            seen = watched(row, server, client, seconds - 1)
-            client.wait(longest + 30)
-            try:
-                seen |= ends.figures(row.client, client.output())
-            except (ValueError, KeyError) as error:
-                return seen | {"note": f"the client said nothing of use ({error!r}): "
-                                       f"{client.complaint()}"}
-        return seen | {"note": noted(row, server)}
+        seen = served(row, server, seconds, place)
+    seen["merged"] = ends.merged(row.server, server.output())
+    return {"note": noted(server)} | seen
+
+
+def served(row, server, seconds, place):
+    """What is seen while the server runs."""
+    if row.client == "none":
+        return watched(row, server, None, seconds)
+    longest = CLIENT_START_S + seconds
+    with Child(ends.CLIENTS[row.client](row, longest, place), place.client_cpu) as client:
+        time.sleep(CLIENT_START_S)
+        seen = watched(row, server, client, seconds - 1)
+        client.wait(longest + 30)
+        try:
+            return seen | ends.figures(row.client, client.output())
+        except (ValueError, KeyError) as error:
+            return seen | {"note": f"the client said nothing of use ({error!r}): "
+                                   f"{client.complaint()}"}
 
 
 def watched(row, server, client, seconds):
@@ -63,7 +67,7 @@ def sockets(port):
             for key in ("bytes_sent", "bytes_received", "segs_out")]
 
 
-def noted(row, server):
+def noted(server):
     """What the server complained of."""
     text = server.complaint()
     full = len(re.findall("ring buffer full", text, re.I))

@@ -22,6 +22,7 @@ COLUMNS = (
     ("server CPU %", "server_cpu", ".1f"), ("sent kB/s", "sent_kb", ".0f"),
     ("on the wire", "wire_kb", ".0f"), ("recv kB/s", "received_kb", ".0f"),
     ("client CPU %", "client_cpu", ".1f"), ("received/s", "received_per_s", ",.0f"),
+    ("merged by server", "merged", ",.0f"),
     ("lost", "lost", ",.0f"), ("dup", "duplicate", ",.0f"), ("back", "backwards", ",.0f"),
     ("age p50 ms", "age_p50_ms", ".2f"), ("age p99 ms", "age_p99_ms", ".2f"),
     ("finals right", "finals", ""), ("what was seen", "note", ""),
