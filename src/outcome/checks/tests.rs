@@ -263,6 +263,13 @@ fn what_the_machine_did_is_a_reason_and_what_it_does_not_tell_is_said() {
     check_machine("steal_share", |_, shard| shard.on_cpu.steal_ns = half, Suspect);
     check_machine("softirq_share", |_, shard| shard.on_cpu.softirq_ns = half, Suspect);
     check_machine("cpu_pressure", |all, _| machine(all).cpu_pressure_ns = half, Suspect);
+    let waited = |between_ns| {
+        move |all: &mut Evidence, _: &mut ShardEvidence| {
+            (machine(all).cpu_pressure_ns, machine(all).between_ns) = (half, between_ns);
+        }
+    };
+    check_machine("cpu_pressure", waited(Some(1_030_000_000)), Ok);
+    check_machine("cpu_pressure", waited(None), Suspect);
     check_machine("cpu_pressure", |all, _| all.machine = None, Unavailable);
     check_machine("throttled_share", |all, _| machine(all).throttled_ns = Some(1), Suspect);
     check_machine("thermal_throttles", |_, s| s.on_cpu.thermal_throttles = Some(1), Suspect);
