@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::summary::{Clues, Confidence, Figures, Part, Rates, Summary, Watching};
+use super::summary::{Clues, Confidence, Figures, Part, Rates, ShardSummary, Summary, Watching};
 use super::{Blame, Check, Regime, Series, State, Steady, Timeline, Verdict};
 use crate::evidence::{Calibration, Evidence, Tally, Watched};
 use crate::plan::Plan;
@@ -115,7 +115,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         figures: Figures::of(&series),
         series,
         watching,
-        shards: all().flat_map(|summary| summary.shards.clone()).collect(),
+        shards: parts.iter().flat_map(shards_of).collect(),
         regime,
         rates: Rates::of(&first.plan, &tally, measured, span),
         tally,
@@ -126,6 +126,12 @@ fn merged(parts: Vec<Part>) -> Summary {
         clues: Clues::default(),
         parts,
     }
+}
+
+/// Its shards, with its name.
+fn shards_of(part: &Part) -> impl Iterator<Item = ShardSummary> {
+    let shards = part.summary.shards.iter().cloned();
+    shards.map(|shard| ShardSummary { file: Some(part.name.clone()), ..shard })
 }
 
 /// Timelines by the wall clock where every log says when it began, by their starts otherwise.

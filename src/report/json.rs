@@ -121,7 +121,7 @@ fn common(summary: &Summary) -> Value {
         "machine": evidence::machine(evidence),
         "watch": watch(summary),
         "notices": evidence.map_or(&[][..], |evidence| &evidence.notices),
-        "shards": summary.shards.iter().enumerate().map(shard).collect::<Value>(),
+        "shards": summary.shards.iter().map(shard).collect::<Value>(),
         "files": summary.parts.iter().map(file).collect::<Value>(),
     })
 }
@@ -415,10 +415,11 @@ fn watch(summary: &Summary) -> Value {
     Value::Object(out)
 }
 
-fn shard((index, shard): (usize, &ShardSummary)) -> Value {
+fn shard(shard: &ShardSummary) -> Value {
     let seen = shard.evidence.as_ref();
     json!({
-        "shard": index,
+        "shard": shard.number,
+        "file": shard.file,
         "cpu": seen.map(|seen| seen.cpu),
         "ring": seen.map(|seen| seen.ring.clone()),
         "totals": totals(&shard.tally),
