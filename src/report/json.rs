@@ -120,7 +120,7 @@ fn common(summary: &Summary) -> Value {
         "resources": resources(summary),
         "machine": evidence::machine(evidence),
         "watch": watch(summary),
-        "notices": evidence.map_or(&[][..], |evidence| &evidence.notices),
+        "notices": notices(summary),
         "shards": summary.shards.iter().map(shard).collect::<Value>(),
         "files": summary.parts.iter().map(file).collect::<Value>(),
     })
@@ -413,6 +413,12 @@ fn watch(summary: &Summary) -> Value {
         out.insert("dev".into(), dev);
     }
     Value::Object(out)
+}
+
+/// What the run had to say, and the report of it.
+fn notices(summary: &Summary) -> Vec<String> {
+    let own = summary.evidence.iter().flat_map(|evidence| evidence.notices.iter().cloned());
+    own.chain(summary.forced()).collect()
 }
 
 fn shard(shard: &ShardSummary) -> Value {

@@ -64,6 +64,9 @@ pub(super) fn plan(summary: &Summary) -> String {
     let embedded = if target.embedded { ", built in" } else { "" };
     line(&mut out, "Target", format_args!("{} ({}{embedded})", target.url, target.address));
     line(&mut out, "Load", load(plan));
+    for differing in summary.forced() {
+        line(&mut out, "Forced", differing);
+    }
     line(&mut out, "Machine", machine(summary));
     if !plan.labels.is_empty() {
         line(&mut out, "Labels", plan.labels.join(", "));
