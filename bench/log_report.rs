@@ -84,7 +84,8 @@ fn report(path: &PathBuf, records: u64) -> (f64, u64) {
         let seconds = began.elapsed().as_secs_f64();
         is_done.store(true, Ordering::Relaxed);
         assert_eq!((summary.records, summary.figures.response.count()), (records, records));
-        assert!(text.starts_with("VALID"), "{text}");
+        // The evidence is made up, and what the checks make of it is no matter here.
+        assert!(text.contains(&format!("{records} ok, 0 failed")), "{text}");
         (seconds, most.load(Ordering::Relaxed))
     })
 }

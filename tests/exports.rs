@@ -166,6 +166,8 @@ fn cuts_that_meet_add_up() {
     assert_eq!(whole, 80);
     assert_eq!(outcomes(&["--to=40ms"]) + outcomes(&["--from=40ms"]), whole);
     assert_eq!(outcomes(&["--shard=0"]) + outcomes(&["--shard=1"]), whole);
+    let listed = json(&["--format=json", "--shard=1"])["shards"].clone();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["shard"]), (1, &1.into()));
     assert_eq!(outcomes(&["--status=2xx"]) + outcomes(&["--status=3xx,400-499"]), whole);
     assert_eq!(outcomes(&["--phase=measure,warmup"]), 120);
     assert_eq!(outcomes(&["--outcome=reset,timeout"]), 0);

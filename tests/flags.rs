@@ -261,6 +261,7 @@ fn a_wrong_cut_or_export_is_told_with_its_rule() {
     check("report --outcome ok,fine", 2, &["--outcome 'fine': ", "timeout"]);
     check("report --status 2x", 2, &["--status '2x': ", "2xx"]);
     check("report --series age", 2, &["--series 'age': ", "like response"]);
+    check("report --latency --format csv", 2, &["--format 'csv': ", "like hgrm"]);
     check("report --series wait", 2, &["--series 'wait': ", "--latency"]);
     check("report --format hlog --series session", 2, &["--series 'session': ", "like response"]);
     check("report --format hlog --interval 0", 2, &["--interval '0': ", "like 100ms"]);

@@ -11,6 +11,7 @@ use super::terminal::Terminal;
 use crate::log::{LogError, Reader};
 use crate::outcome::pictures::Pictures;
 use crate::outcome::{Cut, SeriesName, Summary};
+use crate::plan::LogMode;
 use crate::report;
 use crate::unit::Nanos;
 use crate::words;
@@ -83,7 +84,7 @@ impl Output {
         Ok(Self { format, json, latency, series: None, timeseries: false, interval })
     }
 
-    /// Prints what `asked` has of `logs`, which are `summary`.
+    /// Prints what `summary` has of `logs`, of which it is.
     ///
     /// # Errors
     /// A log cannot be read any more, or stdout does not take it.
@@ -91,21 +92,27 @@ impl Output {
         &self,
         summary: &Summary,
         logs: &[PathBuf],
-        cut: &Cut,
         terminal: &Terminal,
     ) -> Result<(), CliError> {
         let series = self.series.unwrap_or(SeriesName::Response);
+        let log = summary.plan.log;
+        if self.is_of_requests() && log != LogMode::All {
+            let what = if self.timeseries { "--timeseries" } else { self.format.as_str() };
+            terminal.notice(format_args!(
+                "the log keeps {log}, not every request: {what} has those alone"
+            ));
+        }
         let text = match self.format {
             Format::Csv if !self.timeseries => {
-                let logs = open(logs)?;
-                return terminal.stream(|out| report::csv::write(&logs, cut, out));
+                let logs = open(summary, logs)?;
+                return terminal.stream(|out| report::csv::write(&logs, out));
             }
             Format::Hlog => {
-                let logs = open(logs)?;
+                let logs = open(summary, logs)?;
                 let all = || report::hlog::series_of(&summary.plan);
                 let series = self.series.map_or_else(all, |series| vec![series]);
                 let options = report::hlog::Options { interval: self.interval, series };
-                return terminal.stream(|out| report::hlog::write(&logs, cut, &options, out));
+                return terminal.stream(|out| report::hlog::write(&logs, &options, out));
             }
             Format::Text => {
                 let spectrum = self.latency.then_some(series);
@@ -114,7 +121,7 @@ impl Output {
                 report::text::write(summary, options)
             }
             Format::Json => self.json_of(summary),
-            Format::Html => report::html::write(summary, &pictures_of_parts(summary, logs, cut)?),
+            Format::Html => report::html::write(summary, &pictures_of_parts(summary, logs)?),
             Format::Csv => report::timeseries::csv(summary),
             Format::Hgrm => report::hgrm::write(summary, series),
             Format::Fortio => report::fortio::write(summary, series),
@@ -122,6 +129,11 @@ impl Output {
             Format::Wrk => report::wrk::write(summary, series),
         };
         terminal.print(&text)
+    }
+
+    /// Whether it is made of requests one by one, or over time: of those that the log keeps.
+    fn is_of_requests(&self) -> bool {
+        self.timeseries || matches!(self.format, Format::Csv | Format::Hlog)
     }
 
     /// The JSON report.
@@ -133,24 +145,32 @@ impl Output {
     }
 }
 
+/// Each log with its own summary, which has its own cut: what settles when is a matter of the run.
+fn each_own<'a>(
+    summary: &'a Summary,
+    logs: &'a [PathBuf],
+) -> impl Iterator<Item = (&'a PathBuf, &'a Summary)> {
+    let parts = summary.parts.iter().map(|part| &part.summary);
+    logs.iter().zip(parts.chain(iter::repeat(summary)))
+}
+
 /// What each log shows, under its name.
 fn pictures_of_parts(
     summary: &Summary,
     logs: &[PathBuf],
-    cut: &Cut,
 ) -> Result<Vec<(String, Pictures)>, CliError> {
-    let whole = || iter::repeat(summary);
-    let own = summary.parts.iter().map(|part| &part.summary).chain(whole());
-    let named = logs.iter().zip(own).map(|(log, own)| {
-        let pictures = pictures_of(log, own, cut)?;
-        Ok((log.display().to_string(), pictures))
-    });
+    let named = each_own(summary, logs)
+        .map(|(log, own)| Ok((log.display().to_string(), pictures_of(log, own)?)));
     named.collect()
 }
 
-fn open(logs: &[PathBuf]) -> Result<Vec<Reader>, CliError> {
+/// Each log with what it is cut to.
+fn open(summary: &Summary, logs: &[PathBuf]) -> Result<Vec<(Reader, Cut)>, CliError> {
     let cannot = |error: LogError| CliError::CannotRun(error.to_string());
-    logs.iter().map(|log| Reader::open(log).map_err(cannot)).collect()
+    let opened = each_own(summary, logs).map(|(log, own)| {
+        Ok((Reader::open(log).map_err(cannot)?, own.cut.clone().unwrap_or_default()))
+    });
+    opened.collect()
 }
 
 impl Output {

@@ -125,7 +125,7 @@ fn gather(path: &Path, cut: &Cut) -> Result<(Summary, Pictures), CliError> {
     let asked = Asked { cut: cut.clone(), ..Asked::default() };
     let summary = report::load_files(&[path.to_owned()], &asked)
         .map_err(|error| CliError::CannotRun(error.to_string()))?;
-    let pictures = pictures_of(path, &summary, cut)?;
+    let pictures = pictures_of(path, &summary)?;
     Ok((summary, pictures))
 }
 
@@ -133,10 +133,10 @@ fn gather(path: &Path, cut: &Cut) -> Result<(Summary, Pictures), CliError> {
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn pictures_of(path: &Path, summary: &Summary, cut: &Cut) -> Result<Pictures, CliError> {
+pub(super) fn pictures_of(path: &Path, summary: &Summary) -> Result<Pictures, CliError> {
     let cannot = |error: LogError| CliError::CannotRun(error.to_string());
     let reader = Reader::open(path).map_err(cannot)?;
-    let pictures = Pictures::gather(summary, reader.measure_at(), cut, |take| {
+    let pictures = Pictures::gather(summary, reader.measure_at(), |take| {
         for part in reader.parts(1)? {
             part.each(|entry| take(part.shard(), entry))?;
         }

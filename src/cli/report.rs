@@ -58,6 +58,10 @@ fn output_of(args: &ReportArgs) -> Result<Output, CliError> {
     }
     let format = output.format;
     // A flag that would silently do nothing is a mistake of the user's.
+    if output.latency && matches!(format, Format::Json | Format::Csv | Format::Hlog) {
+        let rule = "--latency is for text; programs read the spectrum as hgrm, like hgrm";
+        return Err(CliError::rule("--format", format, rule));
+    }
     let shows_one = output.latency || !matches!(format, Format::Text | Format::Json | Format::Csv);
     if let Some(series) = series.filter(|_| !shows_one) {
         let rule = format!("{format} has all series: choose one for --latency, or for hgrm");

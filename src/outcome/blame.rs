@@ -133,14 +133,14 @@ pub struct Blame {
 }
 
 impl Blame {
-    /// Takes a request of which `ours` was our own doing.
+    /// Takes a request of which `ours` was our own doing; all but its response as it was, which
+    /// the series of its shard hold.
     #[inline]
     pub(super) fn record(&mut self, request: &Request, ours: Nanos) {
         if request.phase != Phase::Measure || !request.is_timed() {
             return;
         }
         let response = request.response();
-        self.response.record(response);
         self.net.record(Nanos(response.0.saturating_sub(ours.0)));
         if ours.0 > response.0 / 10 * BLAMED_TENTHS {
             self.blamed.record(response);
@@ -277,7 +277,9 @@ mod tests {
             let ours = Nanos(if k < 30 { 9_000_000 } else { 0 });
             let request = request(k);
             let done_at = request.done_at + ours;
-            blame.record(&Request { done_at, ..request }, ours);
+            let request = Request { done_at, ..request };
+            blame.record(&request, ours);
+            blame.response.record(request.response());
         }
         let ours = blame.freeze();
         let p = |typed: &str| typed.parse::<Quantile>().unwrap();

@@ -108,12 +108,15 @@ impl Builder {
         let cut_from = self.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
         let steady = Steady::of(&timeline, cut_from, measured);
         let shards = by_shard(self.shards, kept, evidence.as_ref());
+        let cuts_off = |number| self.cut.as_ref().is_some_and(|cut| !cut.keeps_shard(number));
         let mut tally = Tally::prepared();
         let mut series = Series::new();
         for (shard, of_shard) in &shards {
             tally.add(&shard.tally);
             series.merge(of_shard);
         }
+        let shards = shards.into_iter().map(|(shard, _)| shard);
+        let shards = shards.filter(|shard| !cuts_off(shard.number)).collect();
         if self.plan.rate == Rate::Max {
             // A closed loop cannot see waiting, nor be late: no sample of it was measured.
             (series.wait, series.lag) = (Recorder::new(), Recorder::new());
@@ -142,7 +145,7 @@ impl Builder {
             blame,
             figures: Figures::of(&series),
             series,
-            shards: shards.into_iter().map(|(shard, _)| shard).collect(),
+            shards,
             checks: Vec::new(),
             verdict: Verdict::Valid,
             gates: Vec::new(),
@@ -193,6 +196,8 @@ fn by_shard(
             let series = kept.next().unwrap_or(series);
             let seen = counted.get(index).cloned();
             let shard = ShardSummary {
+                number: index as u32,
+                file: None,
                 tally: seen.as_ref().map_or(tally, |seen| seen.tally.clone()),
                 evidence: seen,
                 response: series.response.freeze(),
@@ -209,7 +214,7 @@ fn together(shards: &[Recount]) -> (Timeline, Blame) {
     let (mut timeline, mut blame) = (Timeline::default(), Blame::default());
     for shard in shards {
         timeline.merge(&shard.timeline, Nanos::ZERO);
-        blame.merge(&shard.blame);
+        blame.merge(&shard.blame());
     }
     (timeline, blame)
 }
@@ -414,7 +419,7 @@ mod tests {
             of_session(1, false, Outcome::Ok),
             Request { phase: Phase::Drain, ..of_session(2, true, Outcome::Ok) },
         ]]);
-        run.is_killed = true;
+        (run.is_killed, run.plan.requests) = (true, 3);
         let summary = run.summary();
         assert_eq!((summary.tally.sessions_started, summary.tally.sessions_ok), (1, 1));
         assert_eq!(summary.tally.requests_ok, 2, "the third fell into the drain");

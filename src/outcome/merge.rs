@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::summary::{Clues, Confidence, Figures, Part, Rates, Summary, Watching};
+use super::summary::{Clues, Confidence, Figures, Part, Rates, ShardSummary, Summary, Watching};
 use super::{Blame, Check, Regime, Series, State, Steady, Timeline, Verdict};
 use crate::evidence::{Calibration, Evidence, Tally, Watched};
 use crate::plan::Plan;
@@ -75,6 +75,21 @@ pub fn merge(mut parts: Vec<Part>, force: bool) -> Result<Summary, MergeError> {
     Ok(merged(parts))
 }
 
+impl Summary {
+    /// What was merged by force: the files whose loads differ from the first one's, which is the
+    /// plan that the summary shows, and in what.
+    pub fn forced(&self) -> Vec<String> {
+        let Some((first, others)) = self.parts.split_first() else { return Vec::new() };
+        let differing = others.iter().filter_map(|other| {
+            let keys = differences(&first.summary.plan, &other.summary.plan);
+            let (one, other) = (&first.name, &other.name);
+            (!keys.is_empty())
+                .then(|| format!("{one} and {other} are different loads ({})", keys.join("; ")))
+        });
+        differing.collect()
+    }
+}
+
 fn merged(parts: Vec<Part>) -> Summary {
     let all = || parts.iter().map(|part| &part.summary);
     let mut tally = Tally::prepared();
@@ -115,7 +130,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         figures: Figures::of(&series),
         series,
         watching,
-        shards: all().flat_map(|summary| summary.shards.clone()).collect(),
+        shards: parts.iter().flat_map(shards_of).collect(),
         regime,
         rates: Rates::of(&first.plan, &tally, measured, span),
         tally,
@@ -126,6 +141,12 @@ fn merged(parts: Vec<Part>) -> Summary {
         clues: Clues::default(),
         parts,
     }
+}
+
+/// Its shards, with its name.
+fn shards_of(part: &Part) -> impl Iterator<Item = ShardSummary> {
+    let shards = part.summary.shards.iter().cloned();
+    shards.map(|shard| ShardSummary { file: Some(part.name.clone()), ..shard })
 }
 
 /// Timelines by the wall clock where every log says when it began, by their starts otherwise.
@@ -256,6 +277,9 @@ mod tests {
         assert_eq!(merged.figures.response.count(), 2000);
         assert_eq!(merged.measured, Nanos::from_millis(1500));
         assert_eq!((merged.parts.len(), merged.shards.len()), (2, 2));
+        assert!(merged.forced().is_empty());
+        let of: Vec<_> = merged.shards.iter().map(|s| (s.number, s.file.as_deref())).collect();
+        assert_eq!(of, [(0, Some("a")), (0, Some("b"))]);
         assert_eq!(merged.verdict, Verdict::Valid);
     }
 
@@ -266,7 +290,8 @@ mod tests {
         let parts = || vec![part("a", &Run::steady()), part("b", &other)];
         let error = merge(parts(), false).unwrap_err().to_string();
         assert!(error.starts_with("a and b are different loads (rate: 1000 and 2000)"), "{error}");
-        assert!(merge(parts(), true).is_ok());
+        let forced = merge(parts(), true).unwrap().forced();
+        assert_eq!(forced, ["a and b are different loads (rate: 1000 and 2000)"]);
     }
 
     #[test]

@@ -16,7 +16,10 @@ pub struct Recount {
     pub(super) tally: Tally,
     pub(super) series: Series,
     pub(super) timeline: Timeline,
-    pub(super) blame: Blame,
+    /// Its `response` stays empty until [`Recount::blame`]: it has the samples of the series.
+    blame: Blame,
+    /// Every session is one request: so is their time, and is not recorded twice.
+    is_session_request: bool,
     /// Holes of the measure phase.
     pub(super) lost: Lost,
     /// Records, of whatever phase.
@@ -64,6 +67,7 @@ impl Recount {
             series: Series::new(),
             timeline: Timeline::default(),
             blame: Blame::default(),
+            is_session_request: plan.requests == 1,
             lost: Lost::default(),
             records: 0,
             measure_at,
@@ -177,7 +181,9 @@ impl Recount {
     fn count_ended(&mut self, begun: Begun, last: &Request) {
         self.open_ns += u128::from(last.done_at.since(begun.sent_at).0);
         let Some(intended_at) = begun.intended_at else { return };
-        self.series.record_session(intended_at, last);
+        if !self.is_session_request {
+            self.series.record_session(intended_at, last);
+        }
         match last.outcome {
             Outcome::Ok => self.tally.sessions_ok += 1,
             _ if is_start(last) || last.request > 0 => self.tally.sessions_failed += 1,
@@ -185,10 +191,18 @@ impl Recount {
         }
     }
 
+    /// What of the response was ours.
+    pub(super) fn blame(&self) -> Blame {
+        Blame { response: self.series.response.clone(), ..self.blame.clone() }
+    }
+
     /// What was counted, with the sessions that are still open.
     pub(super) fn into_counts(mut self) -> (Tally, Series, Lost) {
         let is_counted = |begun: &&Begun| begun.intended_at.is_some();
         self.tally.sessions_in_flight = self.open.values().filter(is_counted).count() as u64;
+        if self.is_session_request {
+            self.series.session = self.series.response.clone();
+        }
         (self.tally, self.series, self.lost)
     }
 

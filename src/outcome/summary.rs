@@ -97,6 +97,10 @@ pub struct Part {
 /// A shard's own figures.
 #[derive(Debug, Clone)]
 pub struct ShardSummary {
+    /// Its number in its run.
+    pub number: u32,
+    /// The file of its run, where several are merged.
+    pub file: Option<String>,
     /// Its counters.
     pub tally: Tally,
     /// What it saw of itself; `None` where the run was killed.

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use super::{Picture, Subject, draw};
 use crate::evidence::{Entry, Hole, Outcome, Phase, Request, Step};
+use crate::outcome::Summary;
 use crate::outcome::pictures::Pictures;
 use crate::outcome::sample::{Run, failed, request};
-use crate::outcome::{Cut, Summary};
 use crate::unit::{Instant, Nanos};
 
 const START: Instant = Instant(5_000_000_000);
@@ -57,7 +57,7 @@ fn pictures(run: &Run, summary: &Summary) -> Pictures {
         let from = START + millis(at);
         Entry::Hole(Hole { from, to: from + Nanos(lost), lost: Nanos(lost), phase: Phase::Measure })
     };
-    let gathered = Pictures::gather(summary, START, &Cut::default(), |take| {
+    let gathered = Pictures::gather(summary, START, |take| {
         [hole(20, 25_000), hole(120, 80_000), hole(250, 4_000_000)].iter().for_each(|h| take(0, h));
         for (index, shard) in run.shards.iter().enumerate() {
             let entries = shard.requests.iter().map(|request| Entry::Request(*request));

@@ -29,6 +29,7 @@ pub(super) fn draw(log: &Subject<'_>) -> (String, String) {
     script.number("rug", lengths.high / (lengths.high / lengths.low).powf(0.02));
     script.number("most", cells.iter().map(|cell| cell.count).max().unwrap_or(1).max(2));
 
+    script.number("any_hole", u8::from(!pictures.holes.is_empty()));
     let mut data = Data::new();
     data.block("cells", "from_ns to_ns low_ns high_ns requests", cells, |out, cell| {
         let (from, to, low, high) = (cell.from.0, cell.to.0, cell.low.0, cell.high.0);

@@ -35,18 +35,19 @@ pub const COLUMNS: [&str; 23] = [
     "bytes_received",
 ];
 
-/// Writes what `cut` keeps of the logs, a cut of nothing all requests of whatever phase, in the
-/// order of their ends.
+/// Writes what the cut beside each log keeps of it, a cut of nothing all requests of whatever
+/// phase, in the order of their ends.
 ///
 /// # Errors
 /// A log cannot be read, or `out` does not take it.
-pub fn write(logs: &[Reader], cut: &Cut, out: &mut dyn io::Write) -> Result<(), ExportError> {
-    let names: Vec<String> = logs.iter().map(|log| quoted(&log.path().to_string_lossy())).collect();
+pub fn write(logs: &[(Reader, Cut)], out: &mut dyn io::Write) -> Result<(), ExportError> {
+    let name = |(log, _): &(Reader, Cut)| quoted(&log.path().to_string_lossy());
+    let names: Vec<String> = logs.iter().map(name).collect();
     writeln!(out, "{}", COLUMNS.join(","))?;
     let mut line = String::new();
-    in_order::each(logs, cut, |placed| {
+    in_order::each(logs, |placed| {
         line.clear();
-        let sources = &logs[placed.log].plan().sources;
+        let sources = &logs[placed.log].0.plan().sources;
         write_line(&mut line, &names[placed.log], sources, placed);
         Ok(out.write_all(line.as_bytes())?)
     })

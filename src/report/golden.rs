@@ -229,27 +229,28 @@ fn first_log() -> Reader {
 
 #[test]
 fn a_log_of_version_1_exports_as_it_did() {
-    let (log, cut) = (first_log(), Cut::default());
+    let log = first_log();
+    let name = log.path().display().to_string();
+    let series = hlog::series_of(log.plan());
+    let logs = [(log, Cut::default())];
     let named = |out: Vec<u8>| {
         let whole = String::from_utf8(out).unwrap();
-        whole.replace(&log.path().display().to_string(), "v1.data")
+        whole.replace(&name, "v1.data")
     };
     let mut out = Vec::new();
-    csv::write(std::slice::from_ref(&log), &cut, &mut out).unwrap();
+    csv::write(&logs, &mut out).unwrap();
     check("v1.csv", &named(out));
-    let options =
-        hlog::Options { interval: Nanos::from_millis(20), series: hlog::series_of(log.plan()) };
+    let options = hlog::Options { interval: Nanos::from_millis(20), series };
     let mut out = Vec::new();
-    hlog::write(std::slice::from_ref(&log), &cut, &options, &mut out).unwrap();
+    hlog::write(&logs, &options, &mut out).unwrap();
     check("v1.hlog", &named(out));
 }
 
 #[test]
 fn the_rows_of_an_export_are_in_the_order_of_their_ends_and_within_the_cut() {
-    let log = first_log();
     let rows = |cut: &Cut| {
         let mut out = Vec::new();
-        csv::write(std::slice::from_ref(&log), cut, &mut out).unwrap();
+        csv::write(&[(first_log(), cut.clone())], &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let rows = text.lines().skip(1).map(|row| row.split(',').map(String::from).collect());
         rows.collect::<Vec<Vec<String>>>()

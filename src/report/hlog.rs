@@ -20,18 +20,17 @@ pub struct Options {
     pub series: Vec<SeriesName>,
 }
 
-/// Writes the series of what `cut` keeps of the logs. All intervals together hold the samples of
-/// the report, to the last one. Values are ns.
+/// Writes the series of what the cut beside each log keeps of it. All intervals together hold the
+/// samples of the report of a log that keeps every request, to the last one. Values are ns.
 ///
 /// # Errors
 /// A log cannot be read, or `out` does not take it.
 pub fn write<W: io::Write>(
-    logs: &[Reader],
-    cut: &Cut,
+    logs: &[(Reader, Cut)],
     options: &Options,
     out: &mut W,
 ) -> Result<(), ExportError> {
-    let start_unix_ns = logs.iter().filter_map(Reader::began_unix_ns).min().unwrap_or(0);
+    let start_unix_ns = logs.iter().filter_map(|(log, _)| log.began_unix_ns()).min().unwrap_or(0);
     let comments = [
         "written by onrush report".to_owned(),
         "values are nanoseconds; intervals go by the end of a request".to_owned(),
@@ -44,7 +43,8 @@ pub fn write<W: io::Write>(
         series: Series::new(),
         count: 0,
     };
-    in_order::each(logs, cut, |placed| {
+    in_order::each(logs, |placed| {
+        let cut = &logs[placed.log].1;
         let request = match cut.is_whole() {
             true => placed.request,
             false => cut.of_request(&placed.request, placed.measure_at),

@@ -66,29 +66,28 @@ impl Placed {
     }
 }
 
-/// Hands out all requests that `cut` keeps, those of a whole log being all, of whatever phase; in
-/// the order of their ends by wall time. A shard logs its own in that order.
+/// Hands out all requests that the cut beside each log keeps, those of a whole log being all, of
+/// whatever phase; in the order of their ends by wall time. A shard logs its own in that order.
 pub(super) fn each(
-    logs: &[Reader],
-    cut: &Cut,
+    logs: &[(Reader, Cut)],
     mut take: impl FnMut(&Placed) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let parts = logs.iter().map(|log| log.parts(1)).collect::<Result<Vec<_>, _>>()?;
-    let lanes = parts.iter().zip(logs).enumerate().flat_map(|(index, (parts, log))| {
+    let parts = logs.iter().map(|(log, _)| log.parts(1)).collect::<Result<Vec<_>, _>>()?;
+    let lanes = parts.iter().zip(logs).enumerate().flat_map(|(index, (parts, (log, cut)))| {
         let parts = parts.iter().filter(|part| cut.keeps_shard(part.shard()));
-        parts.map(move |part| Lane::new(index, log, part))
+        parts.map(move |part| Lane::new(index, log, cut, part))
     });
     let mut lanes: Vec<Lane<'_>> = lanes.collect();
     let mut next = BinaryHeap::new();
     for (index, lane) in lanes.iter_mut().enumerate() {
-        next.extend(lane.advance(cut)?.map(|done| Reverse((done, index))));
+        next.extend(lane.advance()?.map(|done| Reverse((done, index))));
     }
     while let Some(Reverse((_, index))) = next.pop() {
         let lane = &mut lanes[index];
         if let Some(placed) = &lane.head {
             take(placed)?;
         }
-        next.extend(lane.advance(cut)?.map(|done| Reverse((done, index))));
+        next.extend(lane.advance()?.map(|done| Reverse((done, index))));
     }
     Ok(())
 }
@@ -96,6 +95,7 @@ pub(super) fn each(
 /// The log of one shard, and its next request.
 struct Lane<'a> {
     cursor: Cursor<'a>,
+    cut: &'a Cut,
     log: usize,
     shard: u32,
     measure_at: Instant,
@@ -104,9 +104,10 @@ struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    fn new(log: usize, reader: &Reader, part: &'a Part<'a>) -> Self {
+    fn new(log: usize, reader: &Reader, cut: &'a Cut, part: &'a Part<'a>) -> Self {
         Self {
             cursor: part.cursor(),
+            cut,
             log,
             shard: part.shard(),
             measure_at: reader.measure_at(),
@@ -116,11 +117,11 @@ impl<'a> Lane<'a> {
     }
 
     /// Goes on to the next request that the cut keeps, and gives its end.
-    fn advance(&mut self, cut: &Cut) -> Result<Option<i128>, LogError> {
+    fn advance(&mut self) -> Result<Option<i128>, LogError> {
         self.head = None;
         for entry in self.cursor.by_ref() {
             let Entry::Request(request) = entry? else { continue };
-            if cut.is_whole() || cut.keeps(&request, self.measure_at) {
+            if self.cut.is_whole() || self.cut.keeps(&request, self.measure_at) {
                 let Self { log, shard, measure_at, began_unix_ns, .. } = *self;
                 let placed = Placed { log, shard, request, measure_at, began_unix_ns };
                 self.head = Some(placed);

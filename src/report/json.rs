@@ -120,8 +120,8 @@ fn common(summary: &Summary) -> Value {
         "resources": resources(summary),
         "machine": evidence::machine(evidence),
         "watch": watch(summary),
-        "notices": evidence.map_or(&[][..], |evidence| &evidence.notices),
-        "shards": summary.shards.iter().enumerate().map(shard).collect::<Value>(),
+        "notices": notices(summary),
+        "shards": summary.shards.iter().map(shard).collect::<Value>(),
         "files": summary.parts.iter().map(file).collect::<Value>(),
     })
 }
@@ -415,10 +415,17 @@ fn watch(summary: &Summary) -> Value {
     Value::Object(out)
 }
 
-fn shard((index, shard): (usize, &ShardSummary)) -> Value {
+/// What the run had to say, and the report of it.
+fn notices(summary: &Summary) -> Vec<String> {
+    let own = summary.evidence.iter().flat_map(|evidence| evidence.notices.iter().cloned());
+    own.chain(summary.forced()).collect()
+}
+
+fn shard(shard: &ShardSummary) -> Value {
     let seen = shard.evidence.as_ref();
     json!({
-        "shard": index,
+        "shard": shard.number,
+        "file": shard.file,
         "cpu": seen.map(|seen| seen.cpu),
         "ring": seen.map(|seen| seen.ring.clone()),
         "totals": totals(&shard.tally),

@@ -64,6 +64,9 @@ pub(super) fn plan(summary: &Summary) -> String {
     let embedded = if target.embedded { ", built in" } else { "" };
     line(&mut out, "Target", format_args!("{} ({}{embedded})", target.url, target.address));
     line(&mut out, "Load", load(plan));
+    for differing in summary.forced() {
+        line(&mut out, "Forced", differing);
+    }
     line(&mut out, "Machine", machine(summary));
     if !plan.labels.is_empty() {
         line(&mut out, "Labels", plan.labels.join(", "));
@@ -355,12 +358,13 @@ fn shards(summary: &Summary) -> String {
     if summary.shards.len() < 2 {
         return out;
     }
-    for (index, shard) in summary.shards.iter().enumerate() {
+    for shard in &summary.shards {
         let seen = shard.evidence.as_ref();
         let cpu = seen.map_or_else(|| UNKNOWN.to_owned(), |seen| seen.cpu.to_string());
         let ring = seen.map_or(UNKNOWN, |seen| &seen.ring);
+        let file = shard.file.as_ref().map_or(String::new(), |file| format!("{file}: "));
         let text = format!(
-            "CPU {cpu}, {} started, {} ok, response p50 {} p99 {} max {}, lag max {}, {ring}",
+            "{file}CPU {cpu}, {} started, {} ok, response p50 {} p99 {} max {}, lag max {}, {ring}",
             shard.tally.sessions_started,
             shard.tally.sessions_ok,
             maybe_time(shard.response.quantile(PERCENTILES[0])),
@@ -368,7 +372,7 @@ fn shards(summary: &Summary) -> String {
             maybe_time(shard.response.max()),
             maybe_time(shard.lag.max()),
         );
-        line(&mut out, &format!("shard {index}"), text);
+        line(&mut out, &format!("shard {}", shard.number), text);
     }
     out
 }

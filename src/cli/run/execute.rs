@@ -262,7 +262,7 @@ pub(in crate::cli) fn show(
         }
     }
     // Both, whichever of them fails.
-    let printed = output.print(&summary, logs, &asked.cut, terminal);
+    let printed = output.print(&summary, logs, terminal);
     if let Some(json) = json {
         json.write(&output.json_of(&summary))?;
     }

@@ -8,7 +8,7 @@ use crate::plan::LogMode;
 const DEFECT: &str = "a defect of this tool, please report it with the log";
 
 pub(super) fn checks(summary: &Summary) -> Vec<Check> {
-    let mut checks = vec![log_ended(summary)];
+    let mut checks = vec![log_ended(summary), nothing_counted(summary)];
     checks.extend(identities(summary));
     checks.extend([counters_are_records(summary), littles_law(summary), cut_short(summary)]);
     checks
@@ -21,6 +21,18 @@ fn log_ended(summary: &Summary) -> Check {
         u64::from(!summary.clues.has_ended),
         NONE_OR_SUSPECT,
         remedy,
+    )
+}
+
+/// Of what was not measured there is nothing to say, and nothing good either.
+fn nothing_counted(summary: &Summary) -> Check {
+    let channels = summary.plan.channels.as_ref();
+    let is_asked = channels.is_none_or(|channels| !channels.is_watching());
+    let is_nothing = summary.tally.outcomes.iter().all(|&count| count == 0);
+    Subject::count("nothing_counted", "logs in which no request counts").counted(
+        u64::from(is_asked && is_nothing),
+        NONE_OR_SUSPECT,
+        "nothing was measured: a longer run, or a wider cut of a log that keeps requests",
     )
 }
 

@@ -36,6 +36,14 @@ pub struct Window {
     pub to: Nanos,
 }
 
+impl Window {
+    /// What time axes show: the measure phase, or what the cut has of it.
+    pub fn of(summary: &Summary) -> Self {
+        let from = summary.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
+        Self { from, to: from + summary.measured.max(Nanos(1)) }
+    }
+}
+
 /// A hole on paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
@@ -68,17 +76,18 @@ pub struct Pictures {
 
 impl Pictures {
     /// Gathers what `each` hands out, twice: every entry of the log that `summary` is of, with
-    /// its shard. `start` is that of the measure phase on the log's clock.
+    /// its shard; as the summary's cut has them. `start` is that of the measure phase on the log's
+    /// clock.
     ///
     /// # Errors
     /// Those of `each`.
     pub fn gather<E>(
         summary: &Summary,
         start: Instant,
-        cut: &Cut,
         mut each: impl FnMut(&mut dyn FnMut(u32, &Entry)) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut sketch = Sketch::new(start, window(summary, cut), cut);
+        let cut = &summary.cut.clone().unwrap_or_default();
+        let mut sketch = Sketch::new(start, Window::of(summary), cut);
         each(&mut |shard, entry| sketch.add(shard, entry))?;
         let near = sketch.near_worst(summary);
         let mut gatherer = Gatherer::new(start, near, sketch.worst.map(|worst| worst.session));
@@ -91,13 +100,6 @@ impl Pictures {
         })?;
         Ok(sketch.finish(gatherer.finish()))
     }
-}
-
-/// What time axes show: what was asked for, or the measure phase.
-fn window(summary: &Summary, cut: &Cut) -> Window {
-    let from = cut.from.unwrap_or(Nanos::ZERO);
-    let to = cut.to.unwrap_or(summary.measured).max(from + Nanos(1));
-    Window { from, to }
 }
 
 /// The request with the longest response.
@@ -223,7 +225,10 @@ mod tests {
     const START: Instant = Instant(5_000_000_000);
 
     fn pictures(run: &Run, holes: &[Hole], cut: &Cut) -> Pictures {
-        let gathered = Pictures::gather(&run.summary(), START, cut, |take| {
+        let whole = run.summary();
+        let measured = cut.length(whole.measured).unwrap();
+        let summary = Summary { cut: Some(cut.clone()), measured, ..whole };
+        let gathered = Pictures::gather(&summary, START, |take| {
             holes.iter().for_each(|hole| take(0, &Entry::Hole(*hole)));
             for (index, shard) in run.shards.iter().enumerate() {
                 let entries = shard.requests.iter().map(|request| Entry::Request(*request));
@@ -267,6 +272,9 @@ mod tests {
         assert_eq!((gathered.window, gathered.lifetimes.window), (window, window));
         assert_eq!(samples(&gathered.response), 100);
         assert_eq!(gathered.lifetimes.lives.len(), 101);
+        let tail = Cut { from: Some(Nanos::from_millis(700)), ..Cut::default() };
+        let gathered = pictures(&Run::steady(), &[], &tail);
+        assert_eq!((gathered.window.to, samples(&gathered.response)), (Nanos::from_secs(1), 300));
     }
 
     #[test]

@@ -8,7 +8,7 @@ set label 90 "fewer than\n10 samples\nbeyond" at unsupported, graph 0.13 offset 
     tc rgb grey font ",11"
 
 set style fill transparent solid 0.18 noborder
-set key at graph 0.02, graph 0.97 left top Left reverse samplen 1.5 textcolor rgb ink
+set key at screen 0.87, screen 0.02 right bottom samplen 1.5 textcolor rgb ink
 
 plot data index "response, 95 %" using 1:2:3 with filledcurves lc rgb blue, \
      data index "service, 95 %" using 1:2:3 with filledcurves lc rgb orange, \

@@ -7,7 +7,7 @@ mod tables;
 use std::fmt::Write as _;
 
 use super::{findings, text};
-use crate::outcome::pictures::{Pictures, caption};
+use crate::outcome::pictures::{Pictures, Window, caption};
 use crate::outcome::{SeriesName, State, Summary};
 
 /// Writes the page of `summary`; `logs` are the logs that it is of, by name, with what they show.
@@ -23,9 +23,7 @@ pub fn write(summary: &Summary, logs: &[(String, Pictures)]) -> String {
     );
     page.push_str(&header(summary));
     page.push_str(&figures::percentiles(summary));
-    if let Some((_, first)) = logs.first() {
-        page.push_str(&figures::timeline(summary, first.window));
-    }
+    page.push_str(&figures::timeline(summary, Window::of(summary)));
     for (log, (name, pictures)) in (1..).zip(logs) {
         if logs.len() > 1 {
             let _ = writeln!(page, "<h2>{}</h2>", escaped(name));
@@ -103,13 +101,12 @@ mod tests {
 
     use super::*;
     use crate::evidence::Entry;
-    use crate::outcome::Cut;
     use crate::outcome::sample::Run;
     use crate::unit::Instant;
 
     fn page(run: &Run) -> String {
         let (summary, start) = (run.summary(), Instant(5_000_000_000));
-        let pictures = Pictures::gather(&summary, start, &Cut::default(), |take| {
+        let pictures = Pictures::gather(&summary, start, |take| {
             let requests = run.shards.iter().flat_map(|shard| &shard.requests);
             requests.for_each(|request| take(0, &Entry::Request(*request)));
             Ok::<(), Infallible>(())

@@ -185,9 +185,12 @@ fn shards(summary: &Summary) -> String {
         "lag max",
     ];
     let mut table = Table::new("Shards", columns);
-    for (number, shard) in summary.shards.iter().enumerate() {
+    for shard in &summary.shards {
         table.row(|row| {
-            row.count(number as u64);
+            match &shard.file {
+                None => row.count(shard.number.into()),
+                Some(file) => row.text(format_args!("{file}: {}", shard.number)),
+            }
             row.count(shard.tally.sessions_started);
             row.count(shard.tally.requests_ok);
             row.count(shard.tally.requests_failed);
