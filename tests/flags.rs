@@ -182,8 +182,8 @@ fn a_host_that_has_no_address_is_no_usage_error() {
 
 #[test]
 fn a_wrong_line_of_serve_and_report_is_told_with_its_rule() {
-    check("serve", 2, &["KIND is missing: http, echo or ca, like onrush serve http"]);
-    check("serve ftp", 2, &["KIND 'ftp': a target is http, echo or ca, like http"]);
+    check("serve", 2, &["KIND is missing: http, echo, ca or pva, like onrush serve http"]);
+    check("serve ftp", 2, &["KIND 'ftp': a target is http, echo, ca or pva, like http"]);
     check("serve http --listen 8080", 2, &["--listen '8080': ", "like 127.0.0.1:8080"]);
     for (line, flag, value) in [
         ("--delay x", "--delay", "x"),

@@ -379,10 +379,12 @@ impl PlotArgs {
     subcommand,
     example = "onrush serve http --listen 127.0.0.1:8080 --delay exp:5ms --workers 4",
     example = "onrush serve echo --listen [::1]:7000 --cpus 0",
-    example = "onrush serve ca --listen 127.0.0.1:5064 --pvs 100 --rate 100"
+    example = "onrush serve ca --listen 127.0.0.1:5064 --pvs 100 --rate 100",
+    example = "onrush serve pva --listen 127.0.0.1:5075 --search-port 5076 --prefix LAB:"
 )]
 pub(super) struct ServeArgs {
-    /// where to listen, ca for searches, too; port 0 is any free one (127.0.0.1:8080; ca 5064)
+    /// where to listen, ca and pva for searches, too; port 0 is any free one (127.0.0.1:8080; ca
+    /// 5064, pva 5075)
     #[argh(option, arg_name = "ADDR:PORT")]
     pub listen: Option<String>,
 
@@ -426,6 +428,10 @@ pub(super) struct ServeArgs {
     /// number of PVs: P0 to P(N-1) (default 100)
     #[argh(option, arg_name = "N")]
     pub pvs: Option<String>,
+
+    /// UDP port where PVs are searched for, shared with other servers (that of --listen)
+    #[argh(option, arg_name = "PORT")]
+    pub search_port: Option<String>,
 
     /// posts of each PV per second; its value grows by one at each (default 10)
     #[argh(option, arg_name = "RATE")]
@@ -495,7 +501,7 @@ pub(super) struct ServeArgs {
     #[argh(option, arg_name = "PID", hidden_help)]
     pub with_parent: Option<String>,
 
-    /// http, echo or ca
+    /// http, echo, ca or pva
     #[argh(positional, arg_name = "KIND")]
     pub kind: String,
 }

@@ -49,13 +49,15 @@ use target::Target;
 
 words! {
     /// What a built-in target speaks.
-    pub enum Kind: "a target is http, echo or ca, like http" {
+    pub enum Kind: "a target is http, echo, ca or pva, like http" {
         /// HTTP/1.1 and 1.0.
         Http = "http",
         /// What comes in goes out.
         Echo = "echo",
         /// Channel Access.
         Ca = "ca",
+        /// pvAccess.
+        Pva = "pva",
     }
 }
 
@@ -78,7 +80,7 @@ pub struct ServePlan {
     pub body_bytes: ByteSize,
     /// Answers after which a connection is closed; at least 1.
     pub close_after: Option<u64>,
-    /// What Channel Access serves; nobody else does.
+    /// What Channel Access and pvAccess serve; nobody else does.
     pub pvs: PvPlan,
 }
 
@@ -160,7 +162,7 @@ impl Serving {
                     let echo = Echo { close_after: plan.close_after };
                     run_shard(echo, &plan, (index, station), &stop, &tell)
                 }
-                Kind::Ca => epics::run_shard(&plan, (index, station), &stop, &tell),
+                Kind::Ca | Kind::Pva => epics::run_shard(&plan, (index, station), &stop, &tell),
             })
         };
         // Signals are for the main thread.

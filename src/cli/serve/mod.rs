@@ -154,6 +154,7 @@ fn serve(command: &ServeCommand, terminal: &Terminal) -> Result<Exit, CliError> 
 fn listen_of(args: &ServeArgs, kind: Kind) -> Result<SocketAddr, CliError> {
     let usual = match kind {
         Kind::Ca => "127.0.0.1:5064",
+        Kind::Pva => "127.0.0.1:5075",
         Kind::Http | Kind::Echo => "127.0.0.1:8080",
     };
     let typed = args.listen.as_deref().unwrap_or(usual);
@@ -161,7 +162,7 @@ fn listen_of(args: &ServeArgs, kind: Kind) -> Result<SocketAddr, CliError> {
         let rule = format!("it is an address and a port, like {usual}");
         CliError::rule("--listen", typed, rule)
     })?;
-    if kind == Kind::Ca {
+    if matches!(kind, Kind::Ca | Kind::Pva) {
         pvs::check_network(args, listen)?;
     }
     Ok(listen)

@@ -38,6 +38,7 @@ pub(super) fn pvs_of(args: &ServeArgs, kind: Kind) -> Result<PvPlan, CliError> {
     Ok(PvPlan {
         prefix: args.prefix.as_deref().map(prefix_of).transpose()?.unwrap_or(usual.prefix),
         pvs: narrow(count("--pvs", &args.pvs, PVS_MAX)?, usual.pvs),
+        search_port: search_port_of(args)?,
         rate: rate.unwrap_or(usual.rate),
         posting: read_if_given("--pattern", &args.pattern)?.unwrap_or(usual.posting),
         post_for: read_if_given("--post-for", &args.post_for)?,
@@ -59,14 +60,31 @@ pub(super) fn pvs_of(args: &ServeArgs, kind: Kind) -> Result<PvPlan, CliError> {
 /// # Errors
 /// `listen` is a standard port that others can see.
 pub(super) fn check_network(args: &ServeArgs, listen: SocketAddr) -> Result<(), CliError> {
-    let is_standard = STANDARD_PORTS.contains(&listen.port());
-    if is_standard && !listen.ip().is_loopback() && !args.i_own_this_network {
-        let rule = "clients of others would take their values from here, since the first answer \
-                    wins: take another port, like --listen 127.0.0.1:5064, or add \
-                    --i-own-this-network";
-        return Err(CliError::rule("--listen", listen, rule));
+    if listen.ip().is_loopback() || args.i_own_this_network {
+        return Ok(());
     }
-    Ok(())
+    let rule = |cure: &str| {
+        format!(
+            "clients of others would take their values from here, since the first answer wins: \
+             take another port, like {cure}, or add --i-own-this-network"
+        )
+    };
+    if STANDARD_PORTS.contains(&listen.port()) {
+        let cure = format!("--listen 127.0.0.1:{}", listen.port());
+        return Err(CliError::rule("--listen", listen, rule(&cure)));
+    }
+    match search_port_of(args)? {
+        Some(port) if STANDARD_PORTS.contains(&port) => {
+            Err(CliError::rule("--search-port", port, rule("--search-port 15076")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn search_port_of(args: &ServeArgs) -> Result<Option<u16>, CliError> {
+    let read = |typed| read_count("--search-port", typed, (1, u16::MAX.into()));
+    let port = args.search_port.as_deref().map(read).transpose()?;
+    Ok(port.map(|port| port as u16))
 }
 
 /// Flags of the other kinds of target.
@@ -75,6 +93,7 @@ fn refuse_strangers(args: &ServeArgs, kind: Kind) -> Result<(), CliError> {
     let switch = |is_set: bool| is_set.then(|| kind.to_string());
     let of_pvs = [
         ("--pvs", args.pvs.clone()),
+        ("--search-port", args.search_port.clone()),
         ("--rate", args.rate.clone()),
         ("--prefix", args.prefix.clone()),
         ("--type", args.pv_type.clone()),
@@ -97,7 +116,9 @@ fn refuse_strangers(args: &ServeArgs, kind: Kind) -> Result<(), CliError> {
         ("--close-after", args.close_after.clone()),
     ];
     let (strangers, rule) = match kind {
-        Kind::Ca => (&of_answers[..], "it is for requests, use it like onrush serve http"),
+        Kind::Ca | Kind::Pva => {
+            (&of_answers[..], "it is for requests, use it like onrush serve http")
+        }
         _ => (&of_pvs[..], "it is for PVs, use it like onrush serve ca"),
     };
     match strangers.iter().find_map(|(flag, typed)| Some((*flag, typed.as_ref()?))) {

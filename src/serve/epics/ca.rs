@@ -1,15 +1,13 @@
 //! Channel Access, as its server speaks it. Where the protocol leaves a choice it does as rsrv:
 //! an unknown channel or type ends the circuit, more elements than there are come as zeros.
 
-use std::net::SocketAddr;
-
-use super::dialect::{Breach, Dialect};
+use super::dialect::{Breach, Dialect, Searched};
 use super::plan::{Names, PvPlan, PvType};
-use super::publisher::Sample;
+use super::publisher::{Sample, Update};
 use super::session::Session;
 use crate::wire::ca::{
-    Base, Class, Dbr, Header, MINOR_VERSION, Message, Messages, NAME_BYTES_MAX, Reply, Request,
-    Stamp, Status, Update, Value, write_value,
+    self as wire, Base, Class, Dbr, Header, MINOR_VERSION, Message, Messages, NAME_BYTES_MAX,
+    Reply, Request, Stamp, Status, Value, write_value,
 };
 
 /// The server's side of Channel Access.
@@ -108,8 +106,8 @@ impl ChannelAccess {
         let dbr = Dbr::from_code(data_type).ok_or(Breach)?;
         let Some((count, _)) = self.size(dbr, count) else { return Ok(Status::TOO_LARGE) };
         let form = Form { subid, dbr, count };
-        let is_known = session.subscribe(sid, form, wants_values);
-        Ok(if is_known { Status::NORMAL } else { Status::INTERNAL })
+        let known = session.subscribe(sid, form, wants_values);
+        Ok(if known.is_some() { Status::NORMAL } else { Status::INTERNAL })
     }
 
     /// Writes, and gives the status; `None` where there is no such channel or type.
@@ -203,9 +201,7 @@ impl Dialect for ChannelAccess {
     type Circuit = Circuit;
     type Form = Form;
 
-    fn search_address(circuits: SocketAddr) -> SocketAddr {
-        circuits
-    }
+    const CLIENTS_BIND_SEARCHES: bool = false;
 
     fn greet(&self, out: &mut Vec<u8>) {
         Reply::Version { priority: 0, minor: MINOR_VERSION, sequence: 0 }.write(out);
@@ -233,10 +229,10 @@ impl Dialect for ChannelAccess {
     }
 
     #[inline]
-    fn update(&self, form: &Form, sample: Sample, out: &mut Vec<u8>) {
-        let Form { subid, dbr, count } = *form;
+    fn update(&self, update: &Update<Form>, out: &mut Vec<u8>) {
+        let &Update { form: Form { subid, dbr, count }, sample, .. } = update;
         let stamp = Stamp::from_unix_ns(sample.stamp_ns);
-        let update = Update { subid, stamp, value: sample.value };
+        let update = wire::Update { subid, stamp, value: sample.value };
         match (dbr, count) {
             (Dbr::TIME_DOUBLE, 1) => out.extend_from_slice(&update.to_double_bytes()),
             (Dbr::TIME_LONG, 1) => out.extend_from_slice(&update.to_long_bytes()),
@@ -249,7 +245,7 @@ impl Dialect for ChannelAccess {
         }
     }
 
-    fn answer(&self, search: &[u8], names: &Names, port: u16, out: &mut Vec<u8>) -> u64 {
+    fn answer(&self, search: &[u8], names: &Names, port: u16, out: &mut Vec<u8>) -> Searched {
         let mut searches = 0;
         let mut sequence = None;
         for message in Messages::new(search) {
@@ -274,7 +270,7 @@ impl Dialect for ChannelAccess {
                 _ => {}
             }
         }
-        searches
+        Searched { names: searches, reply_port: None }
     }
 }
 

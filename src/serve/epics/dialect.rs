@@ -1,10 +1,9 @@
 //! How a server of PVs speaks: bytes of a circuit in, bytes out; no IO, no clock.
 
 use std::fmt::Debug;
-use std::net::SocketAddr;
 
 use super::plan::Names;
-use super::publisher::Sample;
+use super::publisher::Update;
 use super::session::Session;
 
 /// A protocol, as its server speaks it.
@@ -15,8 +14,8 @@ pub(super) trait Dialect: Debug {
     /// How a subscription wants its updates.
     type Form: Copy + Debug;
 
-    /// Where names are searched for by datagram, given where circuits are opened.
-    fn search_address(circuits: SocketAddr) -> SocketAddr;
+    /// Whether clients bind the port where servers are searched for as well: then it is shared.
+    const CLIENTS_BIND_SEARCHES: bool;
 
     /// Appends what the server says first on a circuit.
     fn greet(&self, out: &mut Vec<u8>);
@@ -37,11 +36,19 @@ pub(super) trait Dialect: Debug {
     fn wants_updates(&self, circuit: &Self::Circuit) -> bool;
 
     /// Appends an update.
-    fn update(&self, form: &Self::Form, sample: Sample, out: &mut Vec<u8>);
+    fn update(&self, update: &Update<Self::Form>, out: &mut Vec<u8>);
 
     /// Appends the answer to a search by datagram, if there is one: circuits are opened at `port`.
-    /// Gives how many names were searched for.
-    fn answer(&self, search: &[u8], names: &Names, port: u16, out: &mut Vec<u8>) -> u64;
+    fn answer(&self, search: &[u8], names: &Names, port: u16, out: &mut Vec<u8>) -> Searched;
+}
+
+/// What a datagram searched for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Searched {
+    /// How many names.
+    pub(super) names: u64,
+    /// The port of the sender that waits for the answer; `None`: the one it was sent from.
+    pub(super) reply_port: Option<u16>,
 }
 
 /// A client broke the protocol.

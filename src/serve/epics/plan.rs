@@ -33,6 +33,8 @@ pub struct PvPlan {
     pub prefix: String,
     /// How many there are; at least 1.
     pub pvs: u32,
+    /// UDP port where they are searched for; `None`: the port of the circuits.
+    pub search_port: Option<u16>,
     /// Posts per second of each PV; never `max`.
     pub rate: Rate,
     /// How the posts of all of them lie in time.
@@ -57,6 +59,7 @@ impl Default for PvPlan {
         Self {
             prefix: "P".into(),
             pvs: 100,
+            search_port: None,
             rate: Rate::per_second(10),
             posting: Posting::Rush,
             post_for: None,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use slab::Slab;
 
+use super::flow::Flow;
 use super::plan::PvPlan;
 
 /// A value and when it was posted.
@@ -37,7 +38,7 @@ struct Pv {
 }
 
 /// A subscription.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Subscription<F> {
     form: F,
     pv: u32,
@@ -46,8 +47,12 @@ struct Subscription<F> {
     place: u32,
     /// Updates of it that wait.
     waiting: u32,
+    /// A newer sample overtook the one that waits.
+    is_merged: bool,
     /// It was ended, and goes when nothing of it waits any more.
     is_over: bool,
+    /// What holds its updates back; `None`: nothing does.
+    flow: Option<Box<Flow>>,
 }
 
 const NOWHERE: u32 = u32::MAX;
@@ -56,25 +61,33 @@ const NOWHERE: u32 = u32::MAX;
 #[derive(Debug, Default)]
 struct Told {
     updates: VecDeque<Waiting>,
+    /// Updates that the flows of its subscriptions hold.
+    held: usize,
     is_awake: bool,
     subscriptions: u32,
     is_overrun: bool,
 }
 
+/// An update that waits.
 #[derive(Debug, Clone, Copy)]
-struct Waiting {
+pub(super) struct Waiting {
     subscription: u32,
     is_first: bool,
+    /// The flow of its subscription has let it go.
+    pub(super) is_released: bool,
     sample: Sample,
 }
 
 /// An update that is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Update<F> {
+    pub(super) subscription: u32,
     pub(super) form: F,
     pub(super) sample: Sample,
     /// It says what the value is, not that it changed.
     pub(super) is_first: bool,
+    /// It overtook another.
+    pub(super) is_merged: bool,
 }
 
 /// Updates that may wait for a client that is told all: for each subscription, and at least.
@@ -118,11 +131,12 @@ impl<F: Copy> Publisher<F> {
         for &id in &*subscribers {
             let subscription = &mut subscriptions[id as usize];
             if *coalesce && subscription.waiting > 0 {
+                subscription.is_merged = true;
                 *merged += 1;
                 continue;
             }
             subscription.waiting += 1;
-            let waiting = Waiting { subscription: id, is_first: false, sample: *sample };
+            let waiting = Waiting::new(id, false, *sample);
             clients[subscription.client as usize].add(waiting, subscription.client, awake);
         }
     }
@@ -132,16 +146,56 @@ impl<F: Copy> Publisher<F> {
     pub(super) fn subscribe(&mut self, pv: u32, client: u32, form: F, wants_values: bool) -> u32 {
         let Pv { sample, subscribers } = &mut self.pvs[pv as usize];
         let place = if wants_values { subscribers.len() as u32 } else { NOWHERE };
-        let subscription = Subscription { form, pv, client, place, waiting: 1, is_over: false };
-        let id = self.subscriptions.insert(subscription) as u32;
+        let id = self.subscriptions.insert(Subscription {
+            form,
+            pv,
+            client,
+            place,
+            waiting: 1,
+            is_merged: false,
+            is_over: false,
+            flow: None,
+        }) as u32;
         if wants_values {
             subscribers.push(id);
         }
         let told = &mut self.clients[client as usize];
         told.subscriptions += 1;
-        let waiting = Waiting { subscription: id, is_first: true, sample: *sample };
-        told.add(waiting, client, &mut self.awake);
+        told.add(Waiting::new(id, true, *sample), client, &mut self.awake);
         id
+    }
+
+    /// Of subscription `id` no more updates than these are sent until more are granted.
+    pub(super) fn limit(&mut self, id: u32, updates: u32) {
+        self.subscriptions[id as usize].flow = Some(Flow::new(Some(updates.into())).into());
+    }
+
+    /// So many updates more of subscription `id` may be sent, or fewer; nothing happens where
+    /// they are not limited.
+    pub(super) fn grant(&mut self, id: u32, updates: i64) {
+        if let Some(flow) = &mut self.subscriptions[id as usize].flow {
+            flow.credit = flow.credit.map(|credit| credit.saturating_add(updates));
+            self.release(id);
+        }
+    }
+
+    /// Updates of subscription `id` are sent from now on, or not.
+    pub(super) fn run(&mut self, id: u32, is_running: bool) {
+        let flow = &mut self.subscriptions[id as usize].flow;
+        if flow.is_some() || !is_running {
+            flow.get_or_insert_with(|| Flow::new(None).into()).is_running = is_running;
+            self.release(id);
+        }
+    }
+
+    /// What subscription `id` held and may go now is the next of its client.
+    fn release(&mut self, id: u32) {
+        let subscription = &mut self.subscriptions[id as usize];
+        let told = &mut self.clients[subscription.client as usize];
+        for waiting in subscription.flow.iter_mut().flat_map(|flow| flow.release()) {
+            told.held -= 1;
+            told.updates.push_front(waiting);
+        }
     }
 
     /// How subscription `id` wants its updates; it is not over.
@@ -152,9 +206,13 @@ impl<F: Copy> Publisher<F> {
     /// Ends subscription `id`: no update of it will be taken.
     pub(super) fn unsubscribe(&mut self, id: u32) {
         let subscription = &mut self.subscriptions[id as usize];
-        let Subscription { pv, client, place, waiting, .. } = *subscription;
+        let held = subscription.flow.take().map_or(0, |flow| flow.held());
+        subscription.waiting -= held as u32;
         subscription.is_over = true;
-        self.clients[client as usize].subscriptions -= 1;
+        let Subscription { pv, client, place, waiting, .. } = *subscription;
+        let told = &mut self.clients[client as usize];
+        told.subscriptions -= 1;
+        told.held -= held;
         if place != NOWHERE {
             let subscribers = &mut self.pvs[pv as usize].subscribers;
             subscribers.swap_remove(place as usize);
@@ -180,19 +238,27 @@ impl<F: Copy> Publisher<F> {
         }
     }
 
-    /// The next update for `client`.
+    /// The next update for `client`; what its subscription may not send yet waits there.
     #[inline]
     pub(super) fn take(&mut self, client: u32) -> Option<Update<F>> {
-        let updates = &mut self.clients[client as usize].updates;
+        let told = &mut self.clients[client as usize];
         loop {
-            let Waiting { subscription: id, is_first, sample } = updates.pop_front()?;
+            let update = told.updates.pop_front()?;
+            let Waiting { subscription: id, is_first, sample, .. } = update;
             let subscription = &mut self.subscriptions[id as usize];
+            if let Some(flow) = &mut subscription.flow
+                && !flow.pass(update)
+            {
+                told.held += 1;
+                continue;
+            }
             subscription.waiting -= 1;
+            let is_merged = std::mem::take(&mut subscription.is_merged);
             let Subscription { form, pv, waiting, is_over, .. } = *subscription;
             if !is_over {
                 let newest = self.pvs[pv as usize].sample;
                 let sample = if self.coalesce { newest } else { sample };
-                return Some(Update { form, sample, is_first });
+                return Some(Update { subscription: id, form, sample, is_first, is_merged });
             }
             if waiting == 0 {
                 self.subscriptions.remove(id as usize);
@@ -214,12 +280,19 @@ impl<F: Copy> Publisher<F> {
     }
 }
 
+impl Waiting {
+    #[inline]
+    fn new(subscription: u32, is_first: bool, sample: Sample) -> Self {
+        Self { subscription, is_first, is_released: false, sample }
+    }
+}
+
 impl Told {
     #[inline]
     fn add(&mut self, waiting: Waiting, client: u32, awake: &mut Vec<u32>) {
         let most = self.subscriptions as usize * WAITING_PER_SUBSCRIPTION;
         // What merges never comes here: there is one for each subscription at most.
-        self.is_overrun |= self.updates.len() >= most.max(WAITING_MIN);
+        self.is_overrun |= self.updates.len() + self.held >= most.max(WAITING_MIN);
         self.updates.push_back(waiting);
         if !self.is_awake {
             self.is_awake = true;
@@ -249,8 +322,13 @@ mod tests {
         publisher.post(1, 10);
         publisher.subscribe(1, 2, 'a', true);
         assert_eq!(publisher.next_awake(), Some(2));
-        let first =
-            Update { form: 'a', sample: Sample { value: 1.0, stamp_ns: 10 }, is_first: true };
+        let first = Update {
+            subscription: 0,
+            form: 'a',
+            sample: Sample { value: 1.0, stamp_ns: 10 },
+            is_first: true,
+            is_merged: false,
+        };
         assert_eq!((publisher.take(2), publisher.take(2)), (Some(first), None));
         publisher.post(1, 20);
         publisher.post(2, 20);
@@ -312,6 +390,86 @@ mod tests {
         assert_eq!(publisher.subscriptions.len(), 2);
         publisher.post(0, 3);
         assert_eq!(told(&mut publisher, 2), [('b', 3.0)]);
+    }
+
+    #[test]
+    fn no_more_is_told_than_was_granted_and_nobody_else_waits_for_it() {
+        for coalesce in [true, false] {
+            let mut publisher = publisher(coalesce);
+            let a = publisher.subscribe(0, 2, 'a', true);
+            publisher.limit(a, 2);
+            publisher.subscribe(0, 2, 'b', true);
+            assert_eq!(told(&mut publisher, 2), [('a', 0.0), ('b', 0.0)]);
+            let mut told_after_a_post = || {
+                publisher.post(0, 1);
+                told(&mut publisher, 2)
+            };
+            assert_eq!(told_after_a_post(), [('a', 1.0), ('b', 1.0)]);
+            assert_eq!(told_after_a_post(), [('b', 2.0)]);
+            assert_eq!(told_after_a_post(), [('b', 3.0)]);
+            publisher.grant(a, 3);
+            let waited = [('a', 2.0), ('a', 3.0)];
+            assert_eq!(told(&mut publisher, 2), waited[usize::from(coalesce)..]);
+            assert_eq!(publisher.merged, u64::from(coalesce));
+        }
+    }
+
+    #[test]
+    fn what_waited_goes_before_what_came_later_and_says_whom_it_overtook() {
+        let mut publisher = publisher(false);
+        let a = publisher.subscribe(0, 2, 'a', true);
+        publisher.limit(a, 0);
+        publisher.post(0, 1);
+        assert_eq!(told(&mut publisher, 2), []);
+        publisher.post(0, 1);
+        publisher.grant(a, 1);
+        publisher.post(0, 1);
+        assert_eq!(told(&mut publisher, 2), [('a', 0.0)]);
+        publisher.grant(a, 100);
+        assert_eq!(told(&mut publisher, 2), [('a', 1.0), ('a', 2.0), ('a', 3.0)]);
+
+        let mut publisher = self::publisher(true);
+        publisher.subscribe(0, 2, 'a', true);
+        let mut merged = |posts| {
+            (0..posts).for_each(|_| publisher.post(0, 1));
+            publisher.take(2).map(|update| update.is_merged)
+        };
+        assert_eq!(
+            [merged(0), merged(1), merged(2), merged(1)].map(Option::unwrap),
+            [false, false, true, false]
+        );
+    }
+
+    #[test]
+    fn who_stops_is_told_the_newest_when_it_starts_again() {
+        let mut publisher = publisher(true);
+        let a = publisher.subscribe(0, 2, 'a', true);
+        publisher.run(a, true);
+        assert_eq!(told(&mut publisher, 2), [('a', 0.0)]);
+        publisher.run(a, false);
+        (0..3).for_each(|_| publisher.post(0, 1));
+        assert_eq!(told(&mut publisher, 2), []);
+        publisher.run(a, true);
+        assert_eq!(told(&mut publisher, 2), [('a', 3.0)]);
+        publisher.run(a, false);
+        publisher.post(0, 1);
+        assert_eq!(told(&mut publisher, 2), []);
+        publisher.unsubscribe(a);
+        assert!(publisher.subscriptions.is_empty());
+        assert_eq!(publisher.clients[2].held, 0);
+    }
+
+    #[test]
+    fn what_waits_for_leave_is_as_much_as_what_waits_for_room() {
+        let mut publisher = publisher(false);
+        let a = publisher.subscribe(0, 2, 'a', true);
+        publisher.limit(a, 0);
+        for _ in 0..WAITING_MIN {
+            assert!(!publisher.is_overrun(2));
+            assert_eq!(told(&mut publisher, 2), []);
+            publisher.post(0, 1);
+        }
+        assert!(publisher.is_overrun(2));
     }
 
     #[test]

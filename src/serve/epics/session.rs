@@ -84,12 +84,13 @@ impl<F: Copy> Session<'_, F> {
     }
 
     /// Subscribes to the PV of a channel; without `wants_values` to nothing but what it is now.
-    pub(super) fn subscribe(&mut self, sid: u32, form: F, wants_values: bool) -> bool {
-        let Some(channel) = self.channels.get_mut(sid as usize) else { return false };
+    /// Gives the publisher's number for it, `None` where there is no channel.
+    pub(super) fn subscribe(&mut self, sid: u32, form: F, wants_values: bool) -> Option<u32> {
+        let channel = self.channels.get_mut(sid as usize)?;
         let id = self.publisher.subscribe(channel.pv, self.client, form, wants_values);
         channel.subscriptions.push(id);
         self.served.subscriptions += 1;
-        true
+        Some(id)
     }
 
     /// Ends the subscription of a channel whose form is the one; false where there is none.

@@ -117,8 +117,11 @@ pub(super) fn run<D: Dialect>(
     let address = ring
         .listen(LISTENER, plan.listen, is_shared)
         .map_err(|error| ServeError::Listen(plan.listen, error))?;
-    let searches = D::search_address(address);
-    ring.bind_datagrams(SEARCHES, searches, is_shared)
+    let port = pvs.search_port.unwrap_or(address.port());
+    let searches = SocketAddr::new(address.ip(), port);
+    // Servers of a host may all be searched for at one port.
+    let is_joint = is_shared || pvs.search_port.is_some() || D::CLIENTS_BIND_SEARCHES;
+    ring.bind_datagrams(SEARCHES, searches, is_joint)
         .map_err(|error| ServeError::Search(searches, error))?;
     let clock = KernelClock::new(ClockName::Monotonic);
     let mut shard = Shard {
@@ -283,12 +286,14 @@ impl<D: Dialect> Shard<D> {
             if let Some((from, search)) = self.ring.datagram(buffer) {
                 self.answer.clear();
                 let Self { dialect, names, port, answer, .. } = self;
-                self.pvs.searches += dialect.answer(search, names, *port, answer);
+                let searched = dialect.answer(search, names, *port, answer);
+                let to = SocketAddr::new(from.ip(), searched.reply_port.unwrap_or(from.port()));
+                self.pvs.searches += searched.names;
                 self.served.bytes_received += search.len() as u64;
                 if !self.answer.is_empty() {
                     let token = Token::new(SEARCHES, 0).of(Kind::Send);
                     self.served.bytes_sent += self.answer.len() as u64;
-                    self.ring.send_datagram(SEARCHES, from, &self.answer, token.to_bits());
+                    self.ring.send_datagram(SEARCHES, to, &self.answer, token.to_bits());
                 }
             }
             self.ring.release(buffer);
@@ -399,23 +404,30 @@ impl<D: Dialect> Shard<D> {
             return;
         }
         while client.has_room() {
-            let Some(Update { form, sample, is_first }) = publisher.take(slot) else { break };
-            let mut write = |sample| {
+            let Some(update) = publisher.take(slot) else { break };
+            let mut write = |update: &Update<D::Form>| {
                 pvs.updates.sent += 1;
-                dialect.update(&form, sample, &mut client.out);
+                dialect.update(update, &mut client.out);
             };
-            *changes += u64::from(!is_first);
-            match if is_first { Fate::Sent } else { flaws.fate(*changes) } {
-                Fate::Sent => write(sample),
-                Fate::Dropped => pvs.flaws.dropped += 1,
+            *changes += u64::from(!update.is_first);
+            match if update.is_first { Fate::Sent } else { flaws.fate(*changes) } {
+                Fate::Sent => write(&update),
+                Fate::Dropped => {
+                    // Nobody acknowledges what was not sent, and everybody what was sent twice.
+                    publisher.grant(update.subscription, 1);
+                    pvs.flaws.dropped += 1;
+                }
                 Fate::Repeated => {
-                    write(sample);
-                    write(sample);
+                    write(&update);
+                    write(&update);
+                    publisher.grant(update.subscription, -1);
                     pvs.flaws.repeated += 1;
                 }
                 Fate::Backwards => {
-                    write(sample);
-                    write(Sample { value: sample.value - 1.0, ..sample });
+                    write(&update);
+                    let value = update.sample.value - 1.0;
+                    write(&Update { sample: Sample { value, ..update.sample }, ..update });
+                    publisher.grant(update.subscription, -1);
                     pvs.flaws.backwards += 1;
                 }
             }

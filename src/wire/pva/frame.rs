@@ -30,8 +30,8 @@ pub enum Order {
 }
 
 impl Order {
-    pub(super) fn flag(self) -> u8 {
-        if self == Self::Big { BIG } else { 0 }
+    pub(super) const fn flag(self) -> u8 {
+        if matches!(self, Self::Big) { BIG } else { 0 }
     }
 
     #[inline]
@@ -50,8 +50,8 @@ pub enum Sender {
 }
 
 impl Sender {
-    pub(super) fn flag(self) -> u8 {
-        if self == Self::Server { FROM_SERVER } else { 0 }
+    pub(super) const fn flag(self) -> u8 {
+        if matches!(self, Self::Server) { FROM_SERVER } else { 0 }
     }
 }
 
@@ -176,6 +176,13 @@ impl Frames {
         Ok(None)
     }
 
+    /// Bytes held of messages that are not whole.
+    pub fn held(&self) -> usize {
+        let part = if self.spent { 0 } else { self.part.len() };
+        let segments = if self.shown { 0 } else { self.segments.len() };
+        part + segments
+    }
+
     #[cold]
     fn forget(&mut self) {
         if std::mem::take(&mut self.spent) {
@@ -239,6 +246,12 @@ fn join(
     }
     segments.extend_from_slice(payload);
     Ok(part == LAST)
+}
+
+/// Appends a control message: `order` is what it is about, or of its value.
+pub fn write_control(out: &mut Vec<u8>, order: Order, sender: Sender, command: u8) {
+    let flags = CONTROL | order.flag() | sender.flag();
+    out.extend_from_slice(&[MAGIC, VERSION, flags, command, 0, 0, 0, 0]);
 }
 
 /// The messages of a datagram, which holds whole ones.

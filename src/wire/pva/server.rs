@@ -142,6 +142,37 @@ impl<'a> FromServer<'a> {
         })
     }
 
+    /// Appends what [`FromServer::Init`] says where all is well: `told` is the type as
+    /// [`Type::write`] has it in this order.
+    pub fn write_init(out: &mut Vec<u8>, order: Order, (command, ioid): (u8, u32), told: &[u8]) {
+        message(out, order, Sender::Server, command, |out| {
+            put(out, order, ioid);
+            if command != command::GET_FIELD {
+                out.push(sub::INIT);
+            }
+            Status::OK.write(out, order);
+            out.extend_from_slice(told);
+        });
+    }
+
+    /// Appends the answer to a get or a put, of command, ioid and subcommand; `body` appends what
+    /// was read.
+    #[inline]
+    pub fn write_done(
+        out: &mut Vec<u8>,
+        order: Order,
+        (command, ioid, sub): (u8, u32, u8),
+        status: Status<'_>,
+        body: impl FnOnce(&mut Vec<u8>),
+    ) {
+        message(out, order, Sender::Server, command, |out| {
+            put(out, order, ioid);
+            out.push(sub);
+            status.write(out, order);
+            body(out);
+        });
+    }
+
     /// Appends the message.
     pub fn write(&self, out: &mut Vec<u8>, order: Order) {
         let say = |out: &mut Vec<u8>, command, body: &dyn Fn(&mut Vec<u8>)| {

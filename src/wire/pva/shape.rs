@@ -16,7 +16,7 @@ pub enum Number {
 /// What a message says of an NTScalar; what it leaves out is as it was.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sample {
-    /// The value, where it is a number.
+    /// The value, where it is a number; of an array its first element.
     pub value: Option<Number>,
     /// Seconds since 1970.
     pub seconds: Option<i64>,
@@ -100,6 +100,15 @@ impl Shape {
             (Type::Scalar(scalar), Some(role)) => {
                 let number = read_number(*scalar, reader)?;
                 sample.set(role, number);
+                Ok(())
+            }
+            (Type::Array(scalar), Some(role)) => {
+                let count = reader.size()?;
+                let bytes = count.checked_mul(scalar.bytes()).ok_or(Fault::Short)?;
+                let mut elements = Reader::new(reader.take(bytes)?, reader.order());
+                if count > 0 {
+                    sample.set(role, read_number(*scalar, &mut elements)?);
+                }
                 Ok(())
             }
             (kind, _) => kind.skip(reader, cache),

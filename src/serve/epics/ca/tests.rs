@@ -55,7 +55,7 @@ impl Room {
         while self.dialect.wants_updates(&self.client.circuit)
             && let Some(update) = self.publisher.take(2)
         {
-            self.dialect.update(&update.form, update.sample, &mut out);
+            self.dialect.update(&update, &mut out);
         }
         heard.map(|()| out.clone()).map_err(|breach| (breach, out))
     }
@@ -257,13 +257,14 @@ fn a_search_is_answered_for_the_names_that_are_here() {
         Request::Search { id, minor: 13, wants_miss: true, name }.write(&mut search);
     }
     let mut out = Vec::new();
-    assert_eq!(room.dialect.answer(&search, &room.names, 15_064, &mut out), 3);
+    let searched = Searched { names: 3, reply_port: None };
+    assert_eq!(room.dialect.answer(&search, &room.names, 15_064, &mut out), searched);
     let found = |id| Reply::Found { id, port: 15_064, address: None, minor: Some(13) };
     let version = Reply::Version { priority: 1, minor: 13, sequence: 42 };
     assert!(replies(&out).eq([version, found(1), found(3)]));
     assert!(out.len() <= search.len(), "no one can be flooded with answers");
     out.clear();
-    assert_eq!(room.dialect.answer(b"nonsense", &room.names, 15_064, &mut out), 0);
+    assert_eq!(room.dialect.answer(b"nonsense", &room.names, 15_064, &mut out).names, 0);
     assert!(out.is_empty());
 }
 
