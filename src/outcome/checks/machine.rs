@@ -7,8 +7,13 @@ use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
 use crate::evidence::{CpuSeen, Evidence, Machine, ShardEvidence};
 use crate::outcome::Summary;
 use crate::plan::ClockName;
+use crate::unit::Nanos;
 
 const SHORT: &str = "the run was too short to look at the machine twice";
+/// The looks at the machine lie some ten milliseconds outside of the measure phase: of a shorter
+/// one they tell little.
+const TOLD_FROM: Nanos = Nanos::from_millis(200);
+
 const UNTOLD: &str = "the kernel does not tell it here";
 
 pub(super) fn checks(summary: &Summary) -> Vec<Check> {
@@ -67,13 +72,13 @@ fn shares(summary: &Summary) -> [Check; 5] {
     let share =
         |subject: Subject, suspect, of: &dyn Fn(&Evidence) -> Result<u64, &'static str>, remedy| {
             let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
-            if summary.measured.0 == 0 {
-                return subject.unavailable("nothing was measured");
+            if summary.measured < TOLD_FROM {
+                return subject.unavailable(SHORT);
             }
             match of(evidence) {
                 Err(why) => subject.unavailable(why),
                 Ok(ns) => subject.judged(
-                    100.0 * ns as f64 / summary.measured.0 as f64,
+                    (100.0 * ns as f64 / summary.measured.0 as f64).min(100.0),
                     Limits { suspect, invalid: f64::INFINITY },
                     remedy,
                 ),
