@@ -173,9 +173,19 @@ pub enum LogMode {
 }
 
 impl LogMode {
+    /// How many sessions one that it keeps stands for; `None` where those that it keeps are not
+    /// like those that it leaves out.
+    pub const fn stands_for(self) -> Option<u64> {
+        match self {
+            Self::All => Some(1),
+            Self::OneIn(n) => Some(n),
+            Self::Errors | Self::Slow(_) | Self::Nothing => None,
+        }
+    }
+
     /// Whether what it keeps is like what it leaves out: only then the log tells of the run.
     pub const fn is_fair(self) -> bool {
-        matches!(self, Self::All | Self::OneIn(_))
+        self.stands_for().is_some()
     }
 }
 
@@ -269,7 +279,9 @@ mod tests {
         for typed in ["p99:5%", "p99.9:0.5%", "p50:100%"] {
             assert_eq!(typed.parse::<Precision>().unwrap().to_string(), typed);
         }
-        for typed in ["p99", "p99:5", "p99:0%", "99:5%", "p99:-1%", "p99:101%", "p99:x%", "p0:5%", ":%"] {
+        for typed in
+            ["p99", "p99:5", "p99:0%", "99:5%", "p99:-1%", "p99:101%", "p99:x%", "p0:5%", ":%"]
+        {
             assert!(typed.parse::<Precision>().is_err(), "{typed}");
         }
     }

@@ -6,7 +6,7 @@ mod evidence;
 use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
-use super::{errors, floor, times, timeseries, updates};
+use super::{errors, findings, floor, times, timeseries, updates};
 use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::{ChannelPlan, Plan};
@@ -120,7 +120,7 @@ fn common(summary: &Summary) -> Value {
         "resources": resources(summary),
         "machine": evidence::machine(evidence),
         "watch": watch(summary),
-        "notices": evidence.map_or(&[][..], |evidence| &evidence.notices),
+        "notices": findings::notices(summary),
         "shards": summary.shards.iter().enumerate().map(shard).collect::<Value>(),
         "files": summary.parts.iter().map(file).collect::<Value>(),
     })

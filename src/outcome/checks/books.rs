@@ -3,12 +3,12 @@
 use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
 use crate::evidence::Evidence;
 use crate::outcome::Summary;
-use crate::plan::LogMode;
+use crate::plan::{ChannelPlan, LogMode};
 
 const DEFECT: &str = "a defect of this tool, please report it with the log";
 
 pub(super) fn checks(summary: &Summary) -> Vec<Check> {
-    let mut checks = vec![log_ended(summary)];
+    let mut checks = vec![log_ended(summary), nothing_counted(summary)];
     checks.extend(identities(summary));
     checks.extend([counters_are_records(summary), littles_law(summary), cut_short(summary)]);
     checks
@@ -22,6 +22,18 @@ fn log_ended(summary: &Summary) -> Check {
         NONE_OR_SUSPECT,
         remedy,
     )
+}
+
+/// A run that ended in its warm-up, a rate without an arrival, a cut beyond the end: no figure is
+/// wrong, since there is none.
+fn nothing_counted(summary: &Summary) -> Check {
+    let subject = Subject::count("nothing_counted", "reports that count no request");
+    if summary.plan.channels.as_ref().is_some_and(ChannelPlan::is_watching) {
+        return subject.unavailable("the servers set the pace");
+    }
+    let is_empty = summary.tally.outcomes.iter().all(|&count| count == 0);
+    let remedy = "no request falls into it: a longer run, a higher rate, or a wider cut";
+    subject.counted(u64::from(is_empty), NONE_OR_SUSPECT, remedy)
 }
 
 fn identities(summary: &Summary) -> [Check; 4] {
