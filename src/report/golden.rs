@@ -220,7 +220,7 @@ fn a_precision_that_was_not_reached_is_said_and_why() {
         assert_eq!(json["notices"].as_array().unwrap().len(), usize::from(!says.is_empty()));
     }
     check(Run::steady(), "p99:5%", "");
-    let short = "p50 is known to +-9.67 %, and not to +-1 %: it takes a longer --max-duration";
+    let short = "p50 is known to +-9.74 %, and not to +-1 %: it takes a longer --max-duration";
     check(Run::steady(), "p50:1%", short);
     let few = "p99.9 is not known to +-5 %: it takes more samples, by a longer --max-duration";
     check(Run::steady(), "p99.9:5%", few);
