@@ -212,7 +212,8 @@ pub(super) struct RunArgs {
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 
-    /// http://host\[:port]/path, tcp://host:port, ca://host\[:port]/P{{0..99}} or pva://...
+    /// http://host\[:port]/path, tcp://host:port, ca://host\[:port]/NAMES or pva://...; NAMES is
+    /// one, a range or @FILE
     #[argh(positional, arg_name = "URL")]
     pub url: Option<String>,
 }

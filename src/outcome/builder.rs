@@ -106,7 +106,8 @@ impl Builder {
         let records = self.shards.iter().map(|shard| shard.records).sum();
         let (timeline, blame) = together(&self.shards);
         let cut_from = self.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
-        let steady = Steady::of(&timeline, cut_from, measured);
+        let confidence = Confidence::of(self.plan.log, &timeline);
+        let steady = Steady::of(self.plan.log, &timeline, cut_from, measured);
         let shards = by_shard(self.shards, kept, evidence.as_ref());
         let cuts_off = |number| self.cut.as_ref().is_some_and(|cut| !cut.keeps_shard(number));
         let mut tally = Tally::prepared();
@@ -138,7 +139,7 @@ impl Builder {
             span,
             tally,
             records,
-            confidence: Confidence::of(&timeline),
+            confidence,
             steady,
             timeline,
             ours: blame.freeze(),

@@ -108,7 +108,7 @@ fn merged(parts: Vec<Part>) -> Summary {
     let checks = worst_of_each(all().map(|summary| &summary.checks[..]));
     let timeline = side_by_side(all());
     let cut_from = first.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
-    let steady = Steady::of(&timeline, cut_from, measured);
+    let steady = Steady::of(first.plan.log, &timeline, cut_from, measured);
     let regime = Regime {
         is_overloaded: all().any(|summary| summary.regime.is_overloaded),
         ..Regime::of(&first.plan, &tally, measured, &steady, evidence.is_none())
@@ -122,7 +122,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         measured,
         span,
         records: all().map(|summary| summary.records).sum(),
-        confidence: Confidence::of(&timeline),
+        confidence: Confidence::of(first.plan.log, &timeline),
         steady,
         timeline,
         ours: blame.freeze(),

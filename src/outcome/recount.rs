@@ -28,6 +28,8 @@ pub struct Recount {
     measure_at: Instant,
     /// The latest holes so far.
     recent: Recent,
+    /// The log keeps requests that are like those it leaves out.
+    is_fair: bool,
     /// How long sessions were open, from their first send to their last end, all together and of
     /// whatever phase, in ns.
     pub(super) open_ns: u128,
@@ -72,6 +74,7 @@ impl Recount {
             records: 0,
             measure_at,
             recent: Recent::new(is_lag_ours),
+            is_fair: plan.log.is_fair(),
             open_ns: 0,
             open: HashMap::new(),
             strays: None,
@@ -98,7 +101,9 @@ impl Recount {
         self.records += 1;
         self.series.record(request);
         self.timeline.record(self.measure_at, request);
-        self.blame.record(request, self.recent.share_of(request));
+        if self.is_fair {
+            self.blame.record(request, self.recent.share_of(request));
+        }
         self.count_session(request);
         if request.phase == Phase::Measure {
             self.count_request(request);

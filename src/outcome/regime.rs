@@ -62,6 +62,9 @@ impl Regime {
         let never_empties =
             tally.backlog_end > 0 && tally.backlog_end >= tally.backlog_max.div_ceil(2);
         let mostly_at_cap = at_cap.0 >= measured.0 / 2;
+        // A log that is all there is counts only the sessions that it keeps.
+        let stands_for = plan.log.stands_for().filter(|_| is_killed).unwrap_or(1);
+        let planned = (stands_for * tally.sessions_planned) as f64;
         let grew = steady.growth_per_s.unwrap_or(0.0) * measured.as_secs_f64();
         Self {
             kind,
@@ -71,7 +74,7 @@ impl Regime {
             is_overloaded: kind != Kind::Closed
                 && (tally.sessions_unserved > 0
                     || (never_empties && mostly_at_cap)
-                    || grew > GROWTH_MIN * tally.sessions_planned as f64),
+                    || grew > GROWTH_MIN * planned),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a run came to a steady state, and when: said, never cut off unasked.
 
 use super::{Interval, Timeline};
+use crate::plan::LogMode;
 use crate::stats::{Coarse, Settled, settled, trend};
 use crate::unit::{Nanos, Quantile};
 
@@ -38,8 +39,10 @@ impl Steady {
         self.from.filter(|_| self.warm_up >= WARM_UP_MIN)
     }
 
-    /// Looks at the part of the measure phase that begins at `from` and is `measured` long.
-    pub(super) fn of(timeline: &Timeline, from: Nanos, measured: Nanos) -> Self {
+    /// Looks at the part of the measure phase that begins at `from` and is `measured` long;
+    /// nothing is known where the log does not keep a fair part of the requests.
+    pub(super) fn of(log: LogMode, timeline: &Timeline, from: Nanos, measured: Nanos) -> Self {
+        let Some(stands_for) = log.stands_for() else { return Self::default() };
         let width = timeline.width();
         let index = |at: u64| (at.div_ceil(width.0) as usize).min(timeline.intervals().len());
         let (first, behind) = (index(from.0), index(from.0.saturating_add(measured.0)));
@@ -64,7 +67,7 @@ impl Steady {
             warm_up: from.map_or(0.0, |from| shift(intervals, (from.0 / width.0) as usize - first)),
             is_unsettled,
             trend: trend_of(intervals),
-            growth_per_s: growth.map(|growth| growth / per_piece),
+            growth_per_s: growth.map(|growth| stands_for as f64 * growth / per_piece),
         }
     }
 }
@@ -132,7 +135,7 @@ mod tests {
             let done_at = request.intended_at + Nanos::from_micros(response_us(k));
             timeline.record(ORIGIN, &Request { done_at, ..request });
         }
-        Steady::of(&timeline, Nanos::ZERO, Nanos::from_secs(10))
+        Steady::of(LogMode::All, &timeline, Nanos::ZERO, Nanos::from_secs(10))
     }
 
     #[test]
@@ -168,7 +171,10 @@ mod tests {
             let done_at = sent_at + Nanos::from_micros(100);
             timeline.record(ORIGIN, &Request { sent_at, done_at, ..request });
         }
-        assert_eq!(Steady::of(&timeline, Nanos::ZERO, Nanos::from_secs(10)).growth_per_s, None);
+        assert_eq!(
+            Steady::of(LogMode::All, &timeline, Nanos::ZERO, Nanos::from_secs(10)).growth_per_s,
+            None
+        );
     }
 
     #[test]

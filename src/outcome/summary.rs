@@ -4,9 +4,9 @@ use super::checks::{self, Check, Verdict};
 use super::gate::{Gates, Judged};
 use super::{Ages, Beside, Blame, Cut, Lost, Ours, Regime, Series, SeriesName, Steady, Timeline};
 use crate::evidence::{Environment, Evidence, ShardEvidence, Tally, UpdatesSeen};
-use crate::plan::Plan;
+use crate::plan::{LogMode, Plan};
 use crate::stats::{Blocks, Distribution};
-use crate::unit::{Instant, Nanos, Rate};
+use crate::unit::{Instant, Nanos, Quantile, Rate};
 
 /// What a run yielded, or several merged ones.
 #[derive(Debug, Clone)]
@@ -190,8 +190,9 @@ pub struct Confidence {
 }
 
 impl Confidence {
-    pub(super) fn of(timeline: &Timeline) -> Self {
-        let intervals = timeline.intervals();
+    /// From the requests of a log that keeps a fair part of them; from others there is none.
+    pub(super) fn of(log: LogMode, timeline: &Timeline) -> Self {
+        let intervals = if log.is_fair() { timeline.intervals() } else { &[] };
         Self {
             response: Blocks::of(intervals.iter().map(|interval| &interval.response)),
             service: Blocks::of(intervals.iter().map(|interval| &interval.service)),
@@ -252,6 +253,26 @@ impl Summary {
         self.checks = checks::of(&self);
         self.verdict = Verdict::of(&self.checks);
         self
+    }
+
+    /// Says that this is a part of `whole`: where that is INVALID no part of it is VALID.
+    pub fn is_part_of(&mut self, whole: &Self) {
+        self.checks.push(checks::of_whole(whole));
+        self.verdict = Verdict::of(&self.checks);
+    }
+
+    /// Whether there is something that an error bar could hold: an INVALID run shows something
+    /// else, and what has no steady state depends on the length of the run.
+    pub fn has_truth(&self) -> bool {
+        self.verdict != Verdict::Invalid && !self.regime.is_overloaded
+    }
+
+    /// How well a percentile of the response is known: half of its interval, as a share of it.
+    /// `None` where it has no error bar.
+    pub fn error_bar(&self, at: Quantile) -> Option<f64> {
+        let response = &self.figures.response;
+        let bounds = self.confidence.response.bounds(response, at).ok()?;
+        response.quantile(at).filter(|_| self.has_truth()).map(|value| bounds.relative(value))
     }
 
     /// Holds `gates` against the figures; they stand in every report from then on.

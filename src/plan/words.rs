@@ -172,6 +172,23 @@ pub enum LogMode {
     Nothing,
 }
 
+impl LogMode {
+    /// How many sessions one that it keeps stands for; `None` where those that it keeps are not
+    /// like those that it leaves out.
+    pub const fn stands_for(self) -> Option<u64> {
+        match self {
+            Self::All => Some(1),
+            Self::OneIn(n) => Some(n),
+            Self::Errors | Self::Slow(_) | Self::Nothing => None,
+        }
+    }
+
+    /// Whether what it keeps is like what it leaves out: only then the log tells of the run.
+    pub const fn is_fair(self) -> bool {
+        self.stands_for().is_some()
+    }
+}
+
 impl FromStr for LogMode {
     type Err = ParseError;
 
@@ -225,7 +242,10 @@ impl FromStr for Precision {
         if !(0.01..=100.0).contains(&percent) {
             return Err(wrong());
         }
-        let quantile = quantile.parse().map_err(|_| wrong())?;
+        let quantile: Quantile = quantile.parse().map_err(|_| wrong())?;
+        if quantile == Quantile(0) {
+            return Err(wrong());
+        }
         Ok(Self { quantile, share_ppm: (percent * 1e4).round() as u32 })
     }
 }
@@ -259,7 +279,9 @@ mod tests {
         for typed in ["p99:5%", "p99.9:0.5%", "p50:100%"] {
             assert_eq!(typed.parse::<Precision>().unwrap().to_string(), typed);
         }
-        for typed in ["p99", "p99:5", "p99:0%", "99:5%", "p99:-1%", "p99:101%", "p99:x%", ":%"] {
+        for typed in
+            ["p99", "p99:5", "p99:0%", "99:5%", "p99:-1%", "p99:101%", "p99:x%", "p0:5%", ":%"]
+        {
             assert!(typed.parse::<Precision>().is_err(), "{typed}");
         }
     }

@@ -59,10 +59,39 @@ pub(super) fn list(summary: &Summary) -> String {
         line(&mut out, State::Unavailable.as_str(), format_args!("{}: {why}", names.join(", ")));
     }
     gates(summary, &mut out);
-    for notice in summary.evidence.iter().flat_map(|evidence| &evidence.notices) {
+    for notice in notices(summary) {
         line(&mut out, "notice", notice);
     }
     out
+}
+
+/// What the run had to say, and whether it came to the precision that it was to go on for.
+pub(super) fn notices(summary: &Summary) -> Vec<String> {
+    let said = summary.evidence.iter().flat_map(|evidence| &evidence.notices);
+    said.cloned().chain(summary.forced()).chain(missed(summary)).collect()
+}
+
+/// `p99 is known to +-12 %, and not to +-5 %, ...` where `--target-ci` was not reached.
+fn missed(summary: &Summary) -> Option<String> {
+    let wanted = summary.plan.target_ci.filter(|_| summary.cut.is_none())?;
+    let (at, asked) = (wanted.quantile, f64::from(wanted.share_ppm) / 1e6);
+    let percent = |share: f64| number(100.0 * share);
+    match summary.error_bar(at) {
+        Some(known) if known <= asked => None,
+        Some(known) => Some(format!(
+            "{at} is known to +-{} %, and not to +-{} %: it takes a longer --max-duration",
+            percent(known),
+            percent(asked),
+        )),
+        None => {
+            let why = match summary.verdict {
+                Verdict::Invalid => "an INVALID run has no error bars",
+                _ if summary.regime.is_overloaded => "without a steady state it has no error bar",
+                _ => "it takes more samples, by a longer --max-duration",
+            };
+            Some(format!("{at} is not known to +-{} %: {why}", percent(asked)))
+        }
+    }
 }
 
 /// Checks that could not look, those with the same reason together.

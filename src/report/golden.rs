@@ -11,7 +11,7 @@ use super::{Asked, LogSource, csv, fortio, hgrm, hlog, json, load, oha, text, ti
 use crate::evidence::{Environment, Hole, Outcome, Phase, Request, Step, Tally};
 use crate::log::Reader;
 use crate::outcome::sample::{ORIGIN, Run, Shard, failed, request};
-use crate::outcome::{Builder, Cut, Figures, Gates, SeriesName, Summary, Trailer};
+use crate::outcome::{Builder, Cut, Figures, Gates, SeriesName, Summary, Trailer, Verdict};
 use crate::plan::Plan;
 use crate::unit::{Instant, Nanos, Rate};
 
@@ -192,6 +192,42 @@ fn a_cut_reports_its_own_figures_and_says_that_it_is_one() {
         ..Cut::default()
     });
     check_both("cut", &load([("a".to_owned(), stormy())], &storm).unwrap());
+}
+
+#[test]
+fn no_part_of_an_invalid_run_is_valid() {
+    let verdict = |run: Run, from_ms| {
+        let cut = Cut { from: Some(Nanos::from_millis(from_ms)), ..Cut::default() };
+        let summary = load([("a".to_owned(), run)], &Asked { cut, ..Asked::default() }).unwrap();
+        (summary.verdict, text::write(&summary, text::Options::default()))
+    };
+    let mut lost = Run::steady();
+    lost.shards[0].evidence.tally.log_lost = 1;
+    let (found, report) = verdict(lost, 500);
+    assert_eq!(found, Verdict::Suspect);
+    assert!(report.contains("whole_invalid"), "{report}");
+    assert_eq!(verdict(Run::steady(), 500).0, Verdict::Valid);
+    assert_eq!(verdict(Run::steady(), 5000).0, Verdict::Suspect, "nothing is left");
+}
+
+#[test]
+fn a_precision_that_was_not_reached_is_said_and_why() {
+    #[track_caller]
+    fn check(mut run: Run, wanted: &str, says: &str) {
+        run.plan.target_ci = Some(wanted.parse().unwrap());
+        let report = text::write(&run.summary(), text::Options::default());
+        let notice = report.lines().find_map(|line| line.strip_prefix("notice"));
+        assert_eq!(notice.unwrap_or_default().trim(), says);
+        let json: Value = serde_json::from_str(&json::write(&run.summary())).unwrap();
+        assert_eq!(json["notices"].as_array().unwrap().len(), usize::from(!says.is_empty()));
+    }
+    check(Run::steady(), "p99:5%", "");
+    let short = "p50 is known to +-9.74 %, and not to +-1 %: it takes a longer --max-duration";
+    check(Run::steady(), "p50:1%", short);
+    let few = "p99.9 is not known to +-5 %: it takes more samples, by a longer --max-duration";
+    check(Run::steady(), "p99.9:5%", few);
+    let grows = "p50 is not known to +-5 %: without a steady state it has no error bar";
+    check(overloaded(), "p50:5%", grows);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod evidence;
 use serde_json::{Map, Value, json};
 
 use super::figures::PERCENTILES;
-use super::{errors, floor, times, timeseries, updates};
+use super::{errors, findings, floor, times, timeseries, updates};
 use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
 use crate::plan::{ChannelPlan, Plan};
@@ -120,7 +120,7 @@ fn common(summary: &Summary) -> Value {
         "resources": resources(summary),
         "machine": evidence::machine(evidence),
         "watch": watch(summary),
-        "notices": notices(summary),
+        "notices": findings::notices(summary),
         "shards": summary.shards.iter().map(shard).collect::<Value>(),
         "files": summary.parts.iter().map(file).collect::<Value>(),
     })
@@ -413,12 +413,6 @@ fn watch(summary: &Summary) -> Value {
         out.insert("dev".into(), dev);
     }
     Value::Object(out)
-}
-
-/// What the run had to say, and the report of it.
-fn notices(summary: &Summary) -> Vec<String> {
-    let own = summary.evidence.iter().flat_map(|evidence| evidence.notices.iter().cloned());
-    own.chain(summary.forced()).collect()
 }
 
 fn shard(shard: &ShardSummary) -> Value {

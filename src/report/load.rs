@@ -91,7 +91,7 @@ pub fn load<L: LogSource>(
 ) -> Result<Summary, LoadError<L::Error>> {
     let mut parts = Vec::new();
     for (name, log) in logs {
-        match settled_summary_of(&log, asked) {
+        match asked_summary_of(&log, asked) {
             Ok(summary) => parts.push(outcome::Part { name, summary }),
             Err(why) => return Err(LoadError::Log(why.into())),
         }
@@ -207,16 +207,24 @@ fn side_by_side<T: Send, E: Send>(
     done.into_iter().map(|(_, done)| done).collect()
 }
 
-/// The summary of what is asked for; read again where its warm-up is to be left out, which only
-/// the whole can tell.
-fn settled_summary_of<L: LogSource>(log: &L, asked: &Asked) -> Result<Summary, L::Error> {
-    let whole = summary_of(log, &asked.cut)?;
-    match whole.steady.warm_up_end() {
-        Some(from) if asked.settled && from > asked.cut.from.unwrap_or_default() => {
-            summary_of(log, &Cut { from: Some(from), ..asked.cut.clone() })
-        }
-        _ => Ok(whole),
+/// The summary of what is asked for. The whole is read first: it tells where the warm-up ends,
+/// and what is wrong with all parts of the run.
+fn asked_summary_of<L: LogSource>(log: &L, asked: &Asked) -> Result<Summary, L::Error> {
+    let whole = summary_of(log, &Cut::default())?;
+    let mut cut = asked.cut.clone();
+    if asked.settled {
+        let settled_from = match cut.is_whole() {
+            true => whole.steady.warm_up_end(),
+            false => summary_of(log, &cut)?.steady.warm_up_end(),
+        };
+        cut.from = cut.from.max(settled_from);
     }
+    if cut.is_whole() {
+        return Ok(whole);
+    }
+    let mut part = summary_of(log, &cut)?;
+    part.is_part_of(&whole);
+    Ok(part)
 }
 
 fn summary_of<L: LogSource>(log: &L, cut: &Cut) -> Result<Summary, L::Error> {

@@ -200,7 +200,8 @@ fn course(summary: &Summary) -> String {
     let steady = &summary.steady;
     let mut out = Vec::new();
     if let Some(growth) = steady.growth_per_s.filter(|_| summary.regime.is_overloaded) {
-        out.push(format!("requests in the system grew by {}/s throughout", number(growth.round())));
+        // Where nothing settles there is no warm-up, and the times follow from the length.
+        return format!("requests in the system grew by {}/s throughout", number(growth.round()));
     }
     if let Some(trend) = steady.trend.filter(|trend| trend.abs() > WORTH_A_WORD) {
         let way = if trend > 0.0 { "rose" } else { "fell" };

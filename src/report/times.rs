@@ -4,33 +4,27 @@ use std::fmt::Write as _;
 
 use super::figures::{PERCENTILES, maybe_time, number};
 use super::updates;
-use crate::outcome::{Summary, Verdict};
+use crate::outcome::Summary;
 use crate::stats::{Bounds, Distribution, Unbounded};
 use crate::unit::Quantile;
 
 /// Where a percentile of the response lies.
 pub(super) fn response_bounds(summary: &Summary, at: Quantile) -> Option<Bounds> {
-    bounds(summary, at).ok().filter(|_| has_truth(summary))
-}
-
-/// Whether there is something that an error bar could hold: an INVALID run shows something else,
-/// and what has no steady state depends on the length of the run.
-fn has_truth(summary: &Summary) -> bool {
-    summary.verdict != Verdict::Invalid && !summary.regime.is_overloaded
+    bounds(summary, at).ok().filter(|_| summary.has_truth())
 }
 
 /// As [`response_bounds`], of the service.
 pub(super) fn service_bounds(summary: &Summary, at: Quantile) -> Option<Bounds> {
     let blocks = &summary.confidence.service;
     let bounds = blocks.bounds(&summary.figures.service, at).ok();
-    bounds.filter(|_| has_truth(summary))
+    bounds.filter(|_| summary.has_truth())
 }
 
 /// How many samples like these it takes to say where a percentile of the response lies, where
 /// they are too few.
 pub(super) fn samples_needed(summary: &Summary, at: Quantile) -> Option<u64> {
     match bounds(summary, at) {
-        Err(Unbounded::Needs(samples)) if has_truth(summary) => Some(samples),
+        Err(Unbounded::Needs(samples)) if summary.has_truth() => Some(samples),
         _ => None,
     }
 }

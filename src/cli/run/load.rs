@@ -3,7 +3,7 @@
 use super::super::args::RunArgs;
 use super::super::error::{CliError, parse, read, read_count, read_if_given, read_seed};
 use super::Notice;
-use crate::plan::{Close, OnCap, Pattern, Precision};
+use crate::plan::{Close, LogMode, OnCap, Pattern, Precision};
 use crate::unit::{Nanos, Rate};
 
 /// Most connection slots: what the log counts up to.
@@ -69,7 +69,7 @@ pub(super) fn load_of(args: &RunArgs, notices: &mut Vec<Notice>) -> Result<Load,
     Ok(load)
 }
 
-/// The precision that is wanted: it takes a log to tell, and an end that may be moved.
+/// The precision that is wanted: it takes a log that tells of all, and an end that may be moved.
 fn target_ci_of(args: &RunArgs) -> Result<Option<Precision>, CliError> {
     let precision: Option<Precision> = read_if_given("--target-ci", &args.target_ci)?;
     let wrong = |precision, rule: &str| Err(CliError::rule("--target-ci", precision, rule));
@@ -77,8 +77,8 @@ fn target_ci_of(args: &RunArgs) -> Result<Option<Precision>, CliError> {
         Some(precision) if args.count.is_some() => {
             wrong(precision, "--count already says when to end, like --target-ci p99:5% alone")
         }
-        Some(precision) if args.log.as_deref() == Some("none") => {
-            wrong(precision, "it is read from the log as it grows, like --log 1/10")
+        Some(precision) if !read::<LogMode>("--log", &args.log, "all")?.is_fair() => {
+            wrong(precision, "it is read from the log, which needs all or 1/N, like --log 1/10")
         }
         _ => Ok(precision),
     }

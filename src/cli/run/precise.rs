@@ -85,11 +85,8 @@ impl Watch {
         let Ok(summary) = load_files(&self.log, &Asked::default()) else { return false };
         let is_ours = summary.began_unix_ns.is_some_and(|began| began >= self.began_wall_ns);
         let Precision { quantile, share_ppm } = self.precision;
-        let response = &summary.figures.response;
-        let bounds = summary.confidence.response.bounds(response, quantile);
-        let wide =
-            |value| bounds.is_ok_and(|bounds| bounds.relative(value) <= f64::from(share_ppm) / 1e6);
-        is_ours && response.quantile(quantile).is_some_and(wide)
+        let wanted = f64::from(share_ppm) / 1e6;
+        is_ours && summary.error_bar(quantile).is_some_and(|known| known <= wanted)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
 use crate::evidence::Evidence;
 use crate::outcome::Summary;
-use crate::plan::LogMode;
+use crate::plan::{ChannelPlan, LogMode};
 
 const DEFECT: &str = "a defect of this tool, please report it with the log";
 
@@ -24,16 +24,16 @@ fn log_ended(summary: &Summary) -> Check {
     )
 }
 
-/// Of what was not measured there is nothing to say, and nothing good either.
+/// A run that ended in its warm-up, a rate without an arrival, a cut beyond the end: no figure is
+/// wrong, since there is none.
 fn nothing_counted(summary: &Summary) -> Check {
-    let channels = summary.plan.channels.as_ref();
-    let is_asked = channels.is_none_or(|channels| !channels.is_watching());
-    let is_nothing = summary.tally.outcomes.iter().all(|&count| count == 0);
-    Subject::count("nothing_counted", "logs in which no request counts").counted(
-        u64::from(is_asked && is_nothing),
-        NONE_OR_SUSPECT,
-        "nothing was measured: a longer run, or a wider cut of a log that keeps requests",
-    )
+    let subject = Subject::count("nothing_counted", "reports that count no request");
+    if summary.plan.channels.as_ref().is_some_and(ChannelPlan::is_watching) {
+        return subject.unavailable("the servers set the pace");
+    }
+    let is_empty = summary.tally.outcomes.iter().all(|&count| count == 0);
+    let remedy = "no request falls into it: a longer run, a higher rate, or a wider cut";
+    subject.counted(u64::from(is_empty), NONE_OR_SUSPECT, remedy)
 }
 
 fn identities(summary: &Summary) -> [Check; 4] {

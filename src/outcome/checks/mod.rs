@@ -145,5 +145,17 @@ pub(super) fn of(summary: &Summary) -> Vec<Check> {
     checks
 }
 
+/// What a part of a run has from the whole: where that is INVALID, so may the part be, whatever
+/// its own requests show.
+pub(super) fn of_whole(whole: &Summary) -> Check {
+    let invalid = whole.checks.iter().filter(|check| check.state == State::Invalid);
+    let names: Vec<&str> = invalid.map(|check| check.name).collect();
+    Subject::count("whole_invalid", "checks by which the whole run is INVALID").counted(
+        names.len() as u64,
+        NONE_OR_SUSPECT,
+        format!("{}: look at the report that is not cut", names.join(", ")),
+    )
+}
+
 #[cfg(test)]
 mod tests;

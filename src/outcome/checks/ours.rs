@@ -88,8 +88,7 @@ fn is_saturated(summary: &Summary) -> bool {
 /// 100 us is two thirds of a response of 150 us, and the rest of the figures stand.
 fn own_share(summary: &Summary, at: Quantile, subject: Subject) -> Check {
     let Some(share) = summary.ours.share_at(at) else {
-        let samples = at.samples_for(crate::stats::SAMPLES_BEYOND_MIN);
-        return subject.unavailable(format!("it takes {samples} timed requests in the log"));
+        return subject.unavailable(untold(summary, at));
     };
     let invalid = if at == P50 { 50.0 } else { f64::INFINITY };
     subject.judged(
@@ -103,8 +102,7 @@ fn own_share(summary: &Summary, at: Quantile, subject: Subject) -> Check {
 /// those from p99 on, p99 is a figure of this machine.
 fn tail_blame(summary: &Summary, from: Quantile, limits: Limits, subject: Subject) -> Check {
     let Some(share) = summary.ours.blamed_from(from) else {
-        let samples = from.samples_for(crate::stats::SAMPLES_BEYOND_MIN);
-        return subject.unavailable(format!("it takes {samples} timed requests in the log"));
+        return subject.unavailable(untold(summary, from));
     };
     subject.judged(
         100.0 * share,
@@ -113,15 +111,29 @@ fn tail_blame(summary: &Summary, from: Quantile, limits: Limits, subject: Subjec
     )
 }
 
+/// Why nobody knows what of a percentile is ours.
+fn untold(summary: &Summary, at: Quantile) -> String {
+    let samples = at.samples_for(crate::stats::SAMPLES_BEYOND_MIN);
+    match summary.plan.log {
+        log if log.is_fair() => format!("it takes {samples} timed requests in the log"),
+        log => format!("the log keeps {log}: it takes all or 1/N (--log)"),
+    }
+}
+
 /// The part of the measure phase in which a shard was not there, though it was to be: stopped,
 /// descheduled, or without its CPU. Some per cent in short gaps are usual on a shared machine,
 /// and what they do to the figures is checked there; with a tenth gone nothing was measured as
-/// planned. It holds in a closed loop too.
+/// planned. It holds in a closed loop too. A run that was killed, and a report that is cut, have
+/// the holes that the log holds.
 fn holes_share(summary: &Summary) -> Check {
     let subject = Subject::share("holes_share", "time in which a shard was not there");
-    let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
-    let lost = |shard: &ShardEvidence| Some(shard.holes.as_ref()?.total);
-    match worst(summary, evidence.shards.iter().filter_map(lost)) {
+    let counted = |shard: &ShardEvidence| Some(shard.holes.as_ref()?.total);
+    let share = match &summary.evidence {
+        Some(evidence) => worst(summary, evidence.shards.iter().filter_map(counted)),
+        None if !summary.plan.log.is_fair() => return subject.unavailable(KILLED),
+        None => worst(summary, summary.shards.iter().map(|shard| shard.lost.total)),
+    };
+    match share {
         None => subject.unavailable("the run kept no account of it"),
         Some(share) => subject.judged(
             share,
@@ -157,8 +169,9 @@ fn busy_share(summary: &Summary) -> Check {
     }
 }
 
-/// The largest of these as a share of the measure phase, in per cent.
+/// The largest of these as a share of the measure phase, in per cent: at most all of it, where
+/// the phase ended within a hole.
 fn worst(summary: &Summary, times: impl Iterator<Item = Nanos>) -> Option<f64> {
     let worst = times.max().filter(|_| summary.measured.0 > 0)?;
-    Some(100.0 * worst.0 as f64 / summary.measured.0 as f64)
+    Some((100.0 * worst.0 as f64 / summary.measured.0 as f64).min(100.0))
 }

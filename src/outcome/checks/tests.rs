@@ -1,7 +1,7 @@
 use super::*;
 use crate::evidence::{Evidence, Hole, Machine, Phase, Request, ShardEvidence};
 use crate::outcome::sample::{ORIGIN, Run, request};
-use crate::plan::{ClockName, Pattern};
+use crate::plan::{ClockName, LogMode, Pattern};
 use crate::unit::{Instant, Nanos, Rate};
 
 #[track_caller]
@@ -292,4 +292,43 @@ fn a_drift_within_its_own_error_is_none() {
     check(&drift(-12.0, Some(5.0)), "clock_error", State::Ok);
     check(&drift(-16.0, Some(5.0)), "clock_error", State::Suspect);
     check(&drift(12.0, None), "clock_error", State::Suspect);
+}
+
+#[test]
+fn a_log_that_keeps_the_slow_ones_says_nothing_of_all() {
+    let mut run = with_holes(Nanos(50_000), &[(Nanos::from_secs(1), Nanos::from_secs(1))]);
+    for log in [LogMode::Slow(Nanos(1)), LogMode::Errors, LogMode::Nothing] {
+        run.plan.log = log;
+        let found = check(&run, "own_share_p50", State::Unavailable);
+        assert!(found.remedy.contains("all or 1/N"), "{found:?}");
+        check(&run, "tail_blame_p99", State::Unavailable);
+        let summary = run.summary();
+        assert_eq!(summary.error_bar(crate::unit::Quantile(500_000)), None);
+        assert_eq!(summary.steady.from, None);
+    }
+}
+
+#[test]
+fn a_killed_run_is_judged_by_the_holes_in_its_log() {
+    let mut run = with_holes(Nanos(50_000), &[(Nanos::from_secs(1), Nanos::from_secs(1))]);
+    run.is_killed = true;
+    check(&run, "holes_share", State::Invalid);
+}
+
+#[test]
+fn no_share_of_a_phase_is_more_than_all_of_it() {
+    let mut run = with_holes(Nanos(50_000), &[(Nanos::from_secs(1), Nanos::from_secs(1))]);
+    run.evidence.measured = Nanos::from_millis(500);
+    run.shards[0].evidence.run_delay_ns = Some(1_000_000_000);
+    assert_eq!(check(&run, "holes_share", State::Invalid).value, Some(100.0));
+    assert_eq!(check(&run, "run_delay_share", State::Suspect).value, Some(100.0));
+    run.evidence.measured = Nanos::from_millis(5);
+    check(&run, "run_delay_share", State::Unavailable);
+}
+
+#[test]
+fn a_run_that_counts_nothing_is_not_valid() {
+    let run = Run::of(vec![vec![]]);
+    check(&run, "nothing_counted", State::Suspect);
+    check(&Run::steady(), "nothing_counted", State::Ok);
 }
