@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::blame::{Blame, Lost, Recent};
 use super::{Series, Timeline};
-use crate::evidence::{Hole, Outcome, Phase, Request, Step, Tally};
+use crate::evidence::{Hole, Outcome, Phase, Request, Slip, Step, Tally, UpdatesSeen};
 use crate::plan::{Pattern, Plan};
 use crate::unit::{Instant, Nanos, Rate};
 
@@ -19,6 +19,8 @@ pub struct Recount {
     pub(super) blame: Blame,
     /// Holes of the measure phase.
     pub(super) lost: Lost,
+    /// Updates of the measure phase that were not the next.
+    pub(super) slips: UpdatesSeen,
     /// Records, of whatever phase.
     pub(super) records: u64,
     /// Start of the measure phase.
@@ -65,6 +67,7 @@ impl Recount {
             timeline: Timeline::default(),
             blame: Blame::default(),
             lost: Lost::default(),
+            slips: UpdatesSeen::default(),
             records: 0,
             measure_at,
             recent: Recent::new(is_lag_ours),
@@ -126,6 +129,13 @@ impl Recount {
         self.lost.add(hole);
     }
 
+    /// Takes an update that was not the next.
+    pub fn slip(&mut self, slip: &Slip) {
+        if slip.phase == Phase::Measure {
+            self.slips.count(slip.steps());
+        }
+    }
+
     /// Adds the part of the log that comes next.
     pub fn merge(&mut self, next: Self) {
         self.tally.add(&next.tally);
@@ -133,6 +143,7 @@ impl Recount {
         self.timeline.merge(&next.timeline, Nanos::ZERO);
         self.blame.merge(&next.blame);
         self.lost.merge(&next.lost);
+        self.slips.add(&next.slips);
         self.records += next.records;
         self.open_ns += next.open_ns;
         self.recent = next.recent;

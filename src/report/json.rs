@@ -34,18 +34,10 @@ fn object(summary: &Summary) -> Value {
     if let Some(channels) = &summary.plan.channels {
         keys.insert("channels".into(), channels_of(channels));
     }
-    if let Some(watching) = &summary.watching {
-        let updates = &watching.updates;
-        let counts = json!({
-            "subscriptions": updates.subscriptions,
-            "received": updates.received,
-            "lost": updates.lost,
-            "duplicate": updates.duplicate,
-            "backwards": updates.backwards,
-            "finals_ok": updates.finals_ok,
-            "per_s": updates::per_s(summary, watching),
-        });
+    if let Some(counts) = updates::json(summary) {
         keys.insert("updates".into(), counts);
+    }
+    if let Some(watching) = &summary.watching {
         keys.insert("age_ns".into(), times_of(&watching.age));
         keys.insert("gap_ns".into(), times_of(&watching.gap));
     }
