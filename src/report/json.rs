@@ -9,7 +9,7 @@ use super::figures::PERCENTILES;
 use super::{errors, floor, times, timeseries, updates};
 use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
-use crate::plan::{ChannelPlan, Plan};
+use crate::plan::{ChannelPlan, Plan, Search};
 use crate::stats::{Bounds, Distribution};
 use crate::unit::{Nanos, Quantile, Rate};
 
@@ -53,6 +53,7 @@ fn channels_of(channels: &ChannelPlan) -> Value {
         "profile": channels.profile.as_str(),
         "queue": channels.queue,
         "ack": channels.ack,
+        "search": channels.search.map(Search::as_str),
     })
 }
 
