@@ -35,7 +35,7 @@ impl Hear for Checks {
 fn plan() -> ChannelPlan {
     let (op, profile) = (Operation::Monitor, Profile::Greedy);
     let (pvs, monitors, circuits) = (UPDATES, 1, 1);
-    ChannelPlan { op, pvs, monitors, circuits, profile, queue: None, ack: None }
+    ChannelPlan { op, pvs, monitors, circuits, profile, queue: None, ack: None, search: None }
 }
 
 fn bench<P: Circuit>(bencher: Bencher<'_, '_>, mut protocol: P, setup: &[u8], updates: &[u8]) {

@@ -3,9 +3,16 @@
 
 mod support;
 
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use onrush::evidence::Entry;
+use onrush::log::Reader;
 use support::publisher::{FAULTS, MANNERS, POSTS, Publisher};
 use support::report::{at, count};
-use support::run::run;
+use support::run::{Run, report, run};
+use support::wait_for;
 
 /// A run that watches all channels of the publisher.
 #[track_caller]
@@ -39,6 +46,33 @@ fn every_fault_of_a_pvaccess_server_is_found_and_counted() {
 #[test]
 fn every_fault_of_a_server_with_the_highest_byte_first_is_found_and_counted() {
     check_faults("pva", &Publisher::pva_big(), &["--profile", "pvxs"]);
+}
+
+/// Updates that a log shows as not the next.
+fn slips(log: &Path) -> u64 {
+    let mut slips = 0;
+    let Ok(reader) = Reader::open(log) else { return 0 };
+    for part in reader.parts(1).unwrap() {
+        part.each(|entry| slips += u64::from(matches!(entry, Entry::Slip(_)))).unwrap();
+    }
+    slips
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_every_fault_in_its_log() {
+    let publisher = Publisher::ca();
+    let url = format!("ca://{}/P{{0..{}}}", publisher.address, MANNERS.len() - 1);
+    let run = Run::start(&["-d", "60s", "--idle", "sleep", &*url]);
+    let all = || (slips(&run.log()) == 3 * FAULTS).then_some(());
+    let seen = wait_for(Duration::from_secs(20), all);
+    run.signal(Signal::SIGKILL);
+    let killed = run.ended();
+    assert!(seen.is_some(), "{} faults in the log", slips(&killed.log()));
+    let json = report(&killed.log()).json();
+    for fault in ["lost", "duplicate", "backwards"] {
+        assert_eq!(count(&json, &format!("updates.{fault}")), FAULTS, "{fault}");
+    }
+    assert!(at(&json, "updates.received").is_null(), "nobody counted to the end");
 }
 
 #[test]

@@ -12,7 +12,8 @@ use std::time::Duration;
 use onrush::wire::ca::{Reply, Request};
 use serde_json::Value;
 use support::epics::{Circuit, Update, python, search};
-use support::report::count;
+use support::report::{at, count};
+use support::run::run;
 use support::server::Server;
 
 fn serve(options: &[&str]) -> Server {
@@ -227,6 +228,42 @@ fn names_are_found_by_datagram() {
     assert_eq!(found, [(0, port), (3, port)]);
     let figures = figures(server);
     assert_eq!(count(&figures, "searches"), 4);
+}
+
+#[test]
+fn a_run_searches_for_its_names_by_datagram_or_on_a_circuit() {
+    let server = serve(&["--pvs", "300", "--rate", "20"]);
+    let url = format!("ca://{}/P{{0..299}}", server.address());
+    for how in ["udp", "tcp"] {
+        let json = run(&["--search", how, "-d", "300ms", "--idle", "sleep", &url]).done();
+        assert_eq!(at(&json, "channels.search"), how);
+        assert_eq!(count(&json, "updates.subscriptions"), 300);
+        assert_eq!(count(&json, "updates.finals_ok"), 300);
+    }
+    assert_eq!(count(&figures(server), "searches"), 600);
+}
+
+#[test]
+fn a_name_that_nobody_has_is_told_before_the_run_begins() {
+    let server = serve(&["--pvs", "4"]);
+    let url = format!("ca://{}/P{{2..5}}", server.address());
+    for how in ["udp", "tcp"] {
+        let args = ["--search", how, "--timeout", "300ms", "-d", "300ms", "--op", "get", "-c", "4"];
+        let ended = run(&[&args[..], &[&url]].concat());
+        assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+        let says = format!(
+            "only 2 of 4 names were found by {how} at {}, 'P4' was not: --allow-partial runs \
+             with those\n",
+            server.address()
+        );
+        assert!(ended.stderr.ends_with(&says), "{}", ended.stderr);
+        let partial = run(&[&args[..], &["--allow-partial", &url]].concat()).done();
+        assert!(count(&partial, "outcomes.ok") > 0);
+    }
+    let nobody = format!("ca://{}/P0", support::server::free_address());
+    let ended = run(&["--search", "udp", "--timeout", "100ms", &nobody]);
+    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("none of 1 names was found by udp"), "{}", ended.stderr);
 }
 
 #[test]

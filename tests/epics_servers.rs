@@ -21,6 +21,8 @@ struct Ioc {
     child: Child,
     ca: SocketAddr,
     pva: SocketAddr,
+    /// Where it listens for searches of pvAccess.
+    searches: u16,
 }
 
 impl Ioc {
@@ -52,14 +54,15 @@ impl Ioc {
         }
         let beacons = free_address().port().to_string();
         both(&mut command, ["EPICS_CAS_BEACON_PORT", "EPICS_CA_REPEATER_PORT"], beacons);
-        let searches = free_address().port().to_string();
-        both(&mut command, ["EPICS_PVAS_BROADCAST_PORT", "EPICS_PVA_BROADCAST_PORT"], searches);
+        let searches = free_address().port();
+        let names = ["EPICS_PVAS_BROADCAST_PORT", "EPICS_PVA_BROADCAST_PORT"];
+        both(&mut command, names, searches.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
         let ready = said.lines().map_while(Result::ok).any(|line| line.ends_with("ready"));
         assert!(ready, "{script} does not get ready");
-        Self { child, ca, pva }
+        Self { child, ca, pva, searches }
     }
 }
 
@@ -107,6 +110,26 @@ fn softioc_is_watched_read_and_written() {
         check_sessions(&format!("{scheme}://{address}/{counts}"), "get");
         check_sessions(&format!("{scheme}://{address}/LAB:W"), "put");
     }
+}
+
+#[track_caller]
+fn check_search(how: &str, scheme: &str, port: u16) {
+    check_monitors(&format!("{scheme}://127.0.0.1:{port}/LAB:S{{0..9}}"), &["--search", how]);
+}
+
+#[test]
+fn real_servers_are_found_by_their_names() {
+    let ioc = Ioc::start("softioc_server.py", &[]);
+    check_search("udp", "ca", ioc.ca.port());
+    check_search("tcp", "ca", ioc.ca.port());
+    check_search("udp", "pva", ioc.searches);
+    check_search("tcp", "pva", ioc.pva.port());
+    drop(ioc);
+    // pvAccessCPP answers datagrams only, from a port of its own.
+    check_search("udp", "pva", Ioc::start("softioc_server.py", &["qsrv1"]).searches);
+    let server = Ioc::start("p4p_server.py", &[]);
+    check_search("udp", "pva", server.searches);
+    check_search("tcp", "pva", server.pva.port());
 }
 
 #[test]

@@ -142,6 +142,8 @@ fn a_wrong_value_of_the_channels_is_told_with_its_rule() {
         ("ca://127.0.0.1/P --circuits 0", "--circuits", "0"),
         ("ca://127.0.0.1/P --circuits 2 -t 3", "--shards", "3"),
         ("ca://127.0.0.1/P --profile pvxs", "--profile", "pvxs"),
+        ("ca://127.0.0.1/P --search dns", "--search", "dns"),
+        ("http://127.0.0.1/ --search udp", "--search", "udp"),
         ("pva://127.0.0.1/P --profile libca", "--profile", "libca"),
         ("ca://127.0.0.1/P --queue 4", "--queue", "4"),
         ("pva://127.0.0.1/P --ack 5", "--ack", "5"),

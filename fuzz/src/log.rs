@@ -53,6 +53,7 @@ fn check_report(entries: &[Entry], reader: &Reader) {
         match entry {
             Entry::Request(request) => builder.request(0, request),
             Entry::Hole(hole) => builder.hole(0, hole),
+            Entry::Slip(slip) => builder.slip(0, slip),
         }
     }
     let summary = builder.finish();

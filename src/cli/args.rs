@@ -127,6 +127,10 @@ pub(super) struct RunArgs {
     #[argh(option, arg_name = "N")]
     pub ack: Option<String>,
 
+    /// search for the names at the URL's address: udp, tcp or none (default none)
+    #[argh(option, arg_name = "HOW")]
+    pub search: Option<String>,
+
     /// IPv4 only
     #[argh(switch, short = '4')]
     pub ipv4: bool,

@@ -8,6 +8,7 @@ mod connect;
 mod control;
 mod costs;
 mod course;
+mod finder;
 mod gaps;
 mod list;
 mod ports;
@@ -19,6 +20,7 @@ mod shard;
 
 pub use circuits::CircuitShard;
 pub use control::{Control, Live, Stop};
+pub use finder::{FindError, Quest, find};
 pub use ports::{Endpoint, LeftOver, PortPool};
 pub use run::{Ended, Run, RunError, Standing};
 pub use seams::{Edges, Parts, ShardError, ShardYield};

@@ -1,6 +1,6 @@
 //! A time in which a shard was not there.
 
-use super::{Phase, Request};
+use super::{Phase, Request, Slip};
 use crate::record;
 use crate::unit::{Instant, Nanos};
 
@@ -28,6 +28,8 @@ pub enum Entry {
     Request(Request),
     /// A time without the shard; comes before every request that ended in the pass after it.
     Hole(Hole),
+    /// An update that was not the next of its subscription.
+    Slip(Slip),
 }
 
 record! {

@@ -6,6 +6,7 @@ mod hole;
 mod machine;
 mod request;
 mod served;
+mod slip;
 mod tally;
 mod updates;
 
@@ -17,5 +18,6 @@ pub use machine::{
 };
 pub use request::{Outcome, Phase, Request, Step};
 pub use served::{FlawsDone, Lateness, PvsServed, Served, Updates};
+pub use slip::Slip;
 pub use tally::{ErrorCount, StatusCount, Tally};
 pub use updates::UpdatesSeen;

@@ -1,6 +1,6 @@
-//! Where a shard puts its requests and its holes.
+//! Where a shard puts its requests, its holes and its slips.
 
-use crate::evidence::{Entry, Hole, Request};
+use crate::evidence::{Entry, Hole, Request, Slip};
 
 /// Takes requests as they end, and holes as they are seen. The log's writer is one; a `Vec` is one
 /// in tests.
@@ -11,6 +11,9 @@ pub trait Append {
     /// Takes a hole, before any request that ends in the pass after it. Neither blocks nor
     /// allocates in a run.
     fn hole(&mut self, _hole: &Hole) {}
+
+    /// Takes an update that was not the next. Neither blocks nor allocates in a run.
+    fn slip(&mut self, _slip: &Slip) {}
 
     /// Whether the next request would be kept, and not lost for want of room.
     fn has_room(&mut self) -> bool {
@@ -25,5 +28,9 @@ impl Append for Vec<Entry> {
 
     fn hole(&mut self, hole: &Hole) {
         self.push(Entry::Hole(*hole));
+    }
+
+    fn slip(&mut self, slip: &Slip) {
+        self.push(Entry::Slip(*slip));
     }
 }

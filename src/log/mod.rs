@@ -16,6 +16,7 @@ mod part;
 mod place;
 mod reader;
 mod record;
+mod slip;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -62,7 +62,7 @@ impl Part<'_> {
         self.is_first
     }
 
-    /// Hands out its requests and holes in the order in which they were written; gives the
+    /// Hands out its requests, holes and slips in the order in which they were written; gives the
     /// number of records that this version does not know.
     ///
     /// # Errors

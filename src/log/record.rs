@@ -1,7 +1,7 @@
 //! A request as a record: eight words, the last of which says that the others are there.
 
 use super::header::{RECORD_BYTES, words_of};
-use super::hole;
+use super::{hole, slip};
 use crate::evidence::{Entry, Outcome, Phase, Request, Step};
 use crate::sys::map::RECORD_WORDS;
 use crate::unit::{Instant, Nanos};
@@ -13,6 +13,8 @@ pub(super) type Record = [u64; RECORD_WORDS];
 pub(super) const KIND_REQUEST: u64 = 1;
 
 pub(super) const KIND_HOLE: u64 = 2;
+
+pub(super) const KIND_SLIP: u64 = 3;
 
 /// A field of a record: `bits` of `word` from `shift` up.
 #[derive(Debug, Clone, Copy)]
@@ -161,7 +163,8 @@ pub(super) fn decode(record: &Record, epoch: Instant) -> Option<Request> {
 pub(super) fn entry(record: &Record, epoch: Instant) -> Option<Entry> {
     match decode(record, epoch) {
         Some(request) => Some(Entry::Request(request)),
-        None => hole::decode(record, epoch).map(Entry::Hole),
+        None => (hole::decode(record, epoch).map(Entry::Hole))
+            .or_else(|| slip::decode(record, epoch).map(Entry::Slip)),
     }
 }
 
@@ -336,7 +339,7 @@ pub(super) mod tests {
         ("saturated", SATURATED, "1: a field held too little and has its largest value"),
         ("bytes received", RECEIVED, "of the answer, head included"),
         ("status", STATUS, "HTTP status, 0: none"),
-        ("kind", KIND, "1: a request, 2: a hole; 0: no record yet; others: pass over"),
+        ("kind", KIND, "1: a request, 2: a hole, 3: a slip; 0: no record yet; others: pass over"),
     ];
 
     /// The table of a record's fields, for the drawing of the format.

@@ -509,6 +509,7 @@ fn the_drawing_of_the_format_is_true() {
         header::tests::chunk_table(),
         record::tests::table(),
         hole::tests::table(),
+        slip::tests::table(),
         format!("Outcomes: {}.\n", words(&outcomes)),
         format!("Steps: {}.\n", words(&steps)),
         format!("Phases: {}.\n", words(&phases)),

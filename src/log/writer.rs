@@ -6,9 +6,9 @@ use std::sync::mpsc::Receiver;
 
 use super::append::Append;
 use super::header::RECORD_BYTES;
-use super::hole;
 use super::record::{Record, encode};
-use crate::evidence::{Hole, Outcome, Request};
+use super::{hole, slip};
+use crate::evidence::{Hole, Outcome, Request, Slip};
 use crate::plan::LogMode;
 use crate::sys::map::Region;
 use crate::unit::Instant;
@@ -29,7 +29,8 @@ pub struct Writer {
     end: usize,
     progress: Arc<Progress>,
     written: u64,
-    holes: u64,
+    /// Records that are no requests.
+    others: u64,
     lost: u64,
     left_out: u64,
 }
@@ -68,7 +69,7 @@ impl Writer {
             end: 0,
             progress,
             written: 0,
-            holes: 0,
+            others: 0,
             lost: 0,
             left_out: 0,
         }
@@ -82,10 +83,10 @@ impl Writer {
 
     /// Requests written so far.
     pub fn written(&self) -> u64 {
-        self.written - self.holes
+        self.written - self.others
     }
 
-    /// Requests and holes that were to be kept and found no room.
+    /// Records that were to be kept and found no room.
     pub fn lost(&self) -> u64 {
         self.lost
     }
@@ -154,7 +155,15 @@ impl Append for Writer {
     #[cold]
     fn hole(&mut self, hole: &Hole) {
         if self.mode != LogMode::Nothing && self.publish(&hole::encode(hole, self.epoch)) {
-            self.holes += 1;
+            self.others += 1;
+        }
+    }
+
+    /// As of holes: each is a fault of the target's.
+    #[cold]
+    fn slip(&mut self, slip: &Slip) {
+        if self.mode != LogMode::Nothing && self.publish(&slip::encode(slip, self.epoch)) {
+            self.others += 1;
         }
     }
 

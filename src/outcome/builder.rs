@@ -3,7 +3,7 @@
 use super::recount::{self, Recount};
 use super::summary::{Clues, Confidence, Figures, Rates, ShardSummary, Summary, Watching};
 use super::{Blame, Cut, Regime, Series, Steady, Timeline, Trailer, Verdict};
-use crate::evidence::{Environment, Evidence, Hole, Request, Tally};
+use crate::evidence::{Environment, Evidence, Hole, Request, Slip, Tally, UpdatesSeen};
 use crate::plan::{LogMode, Plan};
 use crate::stats::Recorder;
 use crate::unit::{Instant, Nanos, Rate};
@@ -79,6 +79,13 @@ impl Builder {
         }
     }
 
+    /// Takes an update of `shard` that was not the next of its subscription.
+    pub fn slip(&mut self, shard: u32, slip: &Slip) {
+        if let Some(recount) = self.shard(shard) {
+            recount.slip(slip);
+        }
+    }
+
     /// Takes what the run left at its end. Without it the run was killed: the counters are those
     /// of the records then, and what only the run knew is unavailable.
     pub fn trailer(&mut self, trailer: Trailer) {
@@ -105,6 +112,8 @@ impl Builder {
         let span = span(evidence.as_ref(), &times, measured);
         let records = self.shards.iter().map(|shard| shard.records).sum();
         let (timeline, blame) = together(&self.shards);
+        let mut slips = UpdatesSeen::default();
+        self.shards.iter().for_each(|shard| slips.add(&shard.slips));
         let cut_from = self.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
         let confidence = Confidence::of(self.plan.log, &timeline);
         let steady = Steady::of(self.plan.log, &timeline, cut_from, measured);
@@ -130,6 +139,7 @@ impl Builder {
                 false => Rates::UNKNOWN,
             },
             watching: Watching::of(evidence.as_ref(), &ages),
+            slips,
             plan: self.plan,
             cut: self.cut,
             environment: self.environment,
@@ -371,6 +381,7 @@ mod tests {
                         before.push(*hole);
                         recount.hole(hole);
                     }
+                    Entry::Slip(slip) => recount.slip(slip),
                 }
             }
             builder.part(0, recount);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::evidence::{Hole, Outcome, Phase, Request, Step};
+use crate::evidence::{Hole, Outcome, Phase, Request, Slip, Step};
 use crate::unit::{Instant, Nanos, ParseError};
 
 /// What a report counts instead of the whole measure phase. Whatever is left at its default
@@ -51,6 +51,12 @@ impl Cut {
     pub fn of_hole(&self, hole: &Hole, measure_at: Instant) -> Hole {
         let is_in = self.covers(hole.from, hole.phase, measure_at);
         Hole { phase: if is_in { Phase::Measure } else { Phase::Drain }, ..*hole }
+    }
+
+    /// The slip as it counts: by its arrival.
+    pub fn of_slip(&self, slip: &Slip, measure_at: Instant) -> Slip {
+        let is_in = self.covers(slip.at, slip.phase, measure_at);
+        Slip { phase: if is_in { Phase::Measure } else { Phase::Drain }, ..*slip }
     }
 
     /// Whether it counts this request, of whatever shard.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::summary::{Clues, Confidence, Figures, Part, Rates, ShardSummary, Summary, Watching};
 use super::{Blame, Check, Regime, Series, State, Steady, Timeline, Verdict};
-use crate::evidence::{Calibration, Evidence, Tally, Watched};
+use crate::evidence::{Calibration, Evidence, Tally, UpdatesSeen, Watched};
 use crate::plan::Plan;
 use crate::unit::{Field, Nanos};
 
@@ -105,6 +105,8 @@ fn merged(parts: Vec<Part>) -> Summary {
     let evidence = all().map(|s| s.evidence.as_ref()).collect::<Option<Vec<_>>>().map(together);
     let ages: Vec<_> = all().filter_map(|s| Some(s.watching.as_ref()?.ages.clone())).collect();
     let watching = Watching::of(evidence.as_ref(), &ages);
+    let mut slips = UpdatesSeen::default();
+    all().for_each(|summary| slips.add(&summary.slips));
     let checks = worst_of_each(all().map(|summary| &summary.checks[..]));
     let timeline = side_by_side(all());
     let cut_from = first.cut.as_ref().and_then(|cut| cut.from).unwrap_or_default();
@@ -130,6 +132,7 @@ fn merged(parts: Vec<Part>) -> Summary {
         figures: Figures::of(&series),
         series,
         watching,
+        slips,
         shards: parts.iter().flat_map(shards_of).collect(),
         regime,
         rates: Rates::of(&first.plan, &tally, measured, span),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::blame::{Blame, Lost, Recent};
 use super::{Series, Timeline};
-use crate::evidence::{Hole, Outcome, Phase, Request, Step, Tally};
+use crate::evidence::{Hole, Outcome, Phase, Request, Slip, Step, Tally, UpdatesSeen};
 use crate::plan::{Pattern, Plan};
 use crate::unit::{Instant, Nanos, Rate};
 
@@ -22,6 +22,8 @@ pub struct Recount {
     is_session_request: bool,
     /// Holes of the measure phase.
     pub(super) lost: Lost,
+    /// Updates of the measure phase that were not the next.
+    pub(super) slips: UpdatesSeen,
     /// Records, of whatever phase.
     pub(super) records: u64,
     /// Start of the measure phase.
@@ -71,6 +73,7 @@ impl Recount {
             blame: Blame::default(),
             is_session_request: plan.requests == 1,
             lost: Lost::default(),
+            slips: UpdatesSeen::default(),
             records: 0,
             measure_at,
             recent: Recent::new(is_lag_ours),
@@ -135,6 +138,13 @@ impl Recount {
         self.lost.add(hole);
     }
 
+    /// Takes an update that was not the next.
+    pub fn slip(&mut self, slip: &Slip) {
+        if slip.phase == Phase::Measure {
+            self.slips.count(slip.steps());
+        }
+    }
+
     /// Adds the part of the log that comes next.
     pub fn merge(&mut self, next: Self) {
         self.tally.add(&next.tally);
@@ -142,6 +152,7 @@ impl Recount {
         self.timeline.merge(&next.timeline, Nanos::ZERO);
         self.blame.merge(&next.blame);
         self.lost.merge(&next.lost);
+        self.slips.add(&next.slips);
         self.records += next.records;
         self.open_ns += next.open_ns;
         self.recent = next.recent;

@@ -47,6 +47,8 @@ pub struct Summary {
     /// What became of the updates of subscriptions; `None` where there were none, or the run was
     /// killed.
     pub watching: Option<Watching>,
+    /// Updates that were not the next, by the records alone; `received` says how many.
+    pub slips: UpdatesSeen,
     /// The shards, in their order.
     pub shards: Vec<ShardSummary>,
     /// How the load met the target.

@@ -12,7 +12,7 @@ use crate::unit::{ByteSize, Nanos, Rate};
 pub use source::{CpuList, PortRange};
 pub use words::{
     ClockName, Close, Family, Gap, Idle, LogMode, OnCap, Operation, Pattern, Precision, Profile,
-    Scheme,
+    Scheme, Search,
 };
 
 record! {
@@ -138,6 +138,8 @@ record! {
         pub queue: Option<u32>,
         /// Updates that are acknowledged together; `None`: the server need not wait for it.
         pub ack: Option<u32>,
+        /// How the servers of the names were searched for; `None`: the address was known.
+        pub search: Option<Search>,
     }
 }
 

@@ -33,6 +33,16 @@ words! {
 }
 
 words! {
+    /// How EPICS names are searched for.
+    pub enum Search: "a search is udp, tcp or none, like udp" {
+        /// In datagrams.
+        Udp = "udp",
+        /// On a circuit.
+        Tcp = "tcp",
+    }
+}
+
+words! {
     /// Whom a client of EPICS channels is like.
     pub enum Profile: "a profile is libca, pvxs or greedy, like pvxs" {
         /// The client library of EPICS base: all elements, values and alarms.

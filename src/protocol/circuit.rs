@@ -174,7 +174,7 @@ mod tests {
     fn plan() -> ChannelPlan {
         let (op, profile) = (Operation::Monitor, Profile::Greedy);
         let (queue, ack) = (Some(4), Some(2));
-        ChannelPlan { op, pvs: 8, monitors: 1, circuits: 1, profile, queue, ack }
+        ChannelPlan { op, pvs: 8, monitors: 1, circuits: 1, profile, queue, ack, search: None }
     }
 
     fn hear<P: Circuit>(mut protocol: P, bytes: &[u8], piece: usize) -> (Heard, Vec<u8>) {

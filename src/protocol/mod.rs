@@ -9,6 +9,7 @@ mod ca;
 mod circuit;
 mod http1;
 mod pva;
+mod search;
 mod tcp;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub use ca::{Ca, CaConn};
 pub use circuit::{Circuit, Event, Hear, Posted, Size, Verb};
 pub use http1::{Http1, Http1Conn};
 pub use pva::{Pva, PvaConn};
+pub use search::{Found, Seeker};
 pub use tcp::{Tcp, TcpConn};
 
 /// A protocol as one shard speaks it on all its connections.

@@ -9,7 +9,7 @@ use super::figures::PERCENTILES;
 use super::{errors, findings, floor, times, timeseries, updates};
 use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Check, Cut, Judged, NumberList, Part, ShardSummary, State, Summary};
-use crate::plan::{ChannelPlan, Plan};
+use crate::plan::{ChannelPlan, Plan, Search};
 use crate::stats::{Bounds, Distribution};
 use crate::unit::{Nanos, Quantile, Rate};
 
@@ -34,18 +34,10 @@ fn object(summary: &Summary) -> Value {
     if let Some(channels) = &summary.plan.channels {
         keys.insert("channels".into(), channels_of(channels));
     }
-    if let Some(watching) = &summary.watching {
-        let updates = &watching.updates;
-        let counts = json!({
-            "subscriptions": updates.subscriptions,
-            "received": updates.received,
-            "lost": updates.lost,
-            "duplicate": updates.duplicate,
-            "backwards": updates.backwards,
-            "finals_ok": updates.finals_ok,
-            "per_s": updates::per_s(summary, watching),
-        });
+    if let Some(counts) = updates::json(summary) {
         keys.insert("updates".into(), counts);
+    }
+    if let Some(watching) = &summary.watching {
         keys.insert("age_ns".into(), times_of(&watching.age));
         keys.insert("gap_ns".into(), times_of(&watching.gap));
     }
@@ -61,6 +53,7 @@ fn channels_of(channels: &ChannelPlan) -> Value {
         "profile": channels.profile.as_str(),
         "queue": channels.queue,
         "ack": channels.ack,
+        "search": channels.search.map(Search::as_str),
     })
 }
 

@@ -100,6 +100,7 @@ impl Live {
                 self.builder.hole(shard, hole);
                 self.window.holes.push(*hole);
             }
+            Entry::Slip(slip) => self.builder.slip(shard, slip),
         }
     }
 

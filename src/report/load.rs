@@ -176,10 +176,12 @@ fn count(
         None => part.each(|entry| match entry {
             Entry::Request(request) => recount.add(request),
             Entry::Hole(hole) => recount.hole(hole),
+            Entry::Slip(slip) => recount.slip(slip),
         })?,
         Some((cut, measure_at)) => part.each(|entry| match entry {
             Entry::Request(request) => recount.add(&cut.of_request(request, measure_at)),
             Entry::Hole(hole) => recount.hole(&cut.of_hole(hole, measure_at)),
+            Entry::Slip(slip) => recount.slip(&cut.of_slip(slip, measure_at)),
         })?,
     };
     Ok(recount)

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use serde_json::{Value, json};
+
 use super::figures::{counted, per_second, time_table};
 use crate::outcome::{Summary, Watching};
-use crate::plan::{ChannelPlan, Plan};
+use crate::plan::{ChannelPlan, LogMode, Plan};
 
 /// Updates per second of the measure phase; `None` where no time passed.
 pub(super) fn per_s(summary: &Summary, watching: &Watching) -> Option<f64> {
@@ -36,7 +38,7 @@ pub(super) fn are_watched(plan: &Plan) -> bool {
 
 /// The counts, a name and a text for each line.
 pub(super) fn counts(summary: &Summary) -> Vec<(&'static str, String)> {
-    let Some(watching) = &summary.watching else { return Vec::new() };
+    let Some(watching) = &summary.watching else { return of_records(summary) };
     let updates = &watching.updates;
     let came = format!(
         "{} received by {}, {} lost, {} duplicate, {} backwards",
@@ -52,6 +54,39 @@ pub(super) fn counts(summary: &Summary) -> Vec<(&'static str, String)> {
         counted(updates.subscriptions, "subscription"),
     );
     vec![("Updates", came), ("Finals", finals)]
+}
+
+/// What the records alone say, where the run left no counts or they are not those of the cut.
+fn of_records(summary: &Summary) -> Vec<(&'static str, String)> {
+    let text = match summary.plan.log {
+        LogMode::Nothing => format!("unavailable (the log keeps {})", LogMode::Nothing),
+        _ => format!(
+            "{} lost, {} duplicate, {} backwards, by the records",
+            summary.slips.lost, summary.slips.duplicate, summary.slips.backwards
+        ),
+    };
+    vec![("Updates", text)]
+}
+
+/// The counts as JSON; `None` where nothing was subscribed to. What only the run counted is null
+/// where it left no counts, or they are not those of the cut.
+pub(super) fn json(summary: &Summary) -> Option<Value> {
+    if !are_watched(&summary.plan) {
+        return None;
+    }
+    let watching = summary.watching.as_ref();
+    let counted = watching.map(|watching| &watching.updates);
+    let logs = summary.plan.log != LogMode::Nothing;
+    let slips = counted.or_else(|| logs.then_some(&summary.slips));
+    Some(json!({
+        "subscriptions": counted.map(|updates| updates.subscriptions),
+        "received": counted.map(|updates| updates.received),
+        "lost": slips.map(|updates| updates.lost),
+        "duplicate": slips.map(|updates| updates.duplicate),
+        "backwards": slips.map(|updates| updates.backwards),
+        "finals_ok": counted.map(|updates| updates.finals_ok),
+        "per_s": watching.and_then(|watching| per_s(summary, watching)),
+    }))
 }
 
 /// The table of times.

@@ -54,6 +54,7 @@ fn summary(run: &SimRun) -> Summary {
         match entry {
             Entry::Request(request) => builder.request(0, request),
             Entry::Hole(hole) => builder.hole(0, hole),
+            Entry::Slip(slip) => builder.slip(0, slip),
         }
     }
     builder.finish()

@@ -72,6 +72,7 @@ impl SimRun {
             match entry {
                 Entry::Request(request) => requests.push(*request),
                 Entry::Hole(hole) => holes.push(*hole),
+                Entry::Slip(slip) => panic!("requests have no updates: {slip:?}"),
             }
         }
         Self { yielded, requests, holes }

@@ -5,7 +5,7 @@ use std::fs;
 use super::super::args::RunArgs;
 use super::super::error::{CliError, read, read_count};
 use super::target::Url;
-use crate::plan::{ChannelPlan, Operation, Profile, Scheme};
+use crate::plan::{ChannelPlan, Operation, Profile, Scheme, Search};
 
 /// Most names, most subscriptions of one, and most of both together.
 const CHANNELS_MAX: u64 = 1 << 24;
@@ -35,6 +35,7 @@ pub(super) fn channels_of(
     let shown = url.map(ToString::to_string).unwrap_or_default();
     let names = names_of(&shown, path.trim_start_matches('/'))?;
     let profile = profile_of(args, scheme)?;
+    let search = search_of(args)?;
     let count = |flag, typed: &Option<String>, most| {
         read_count(flag, typed.as_deref().unwrap_or("1"), (1, most)).map(|count| count as u32)
     };
@@ -55,8 +56,25 @@ pub(super) fn channels_of(
         return Err(CliError::rule("--ack", ack, rule));
     }
     let circuits = count("--circuits", &args.circuits, CIRCUITS_MAX)?;
-    let plan = ChannelPlan { op, pvs: names.len() as u32, monitors, circuits, profile, queue, ack };
+    let plan = ChannelPlan {
+        op,
+        pvs: names.len() as u32,
+        monitors,
+        circuits,
+        profile,
+        queue,
+        ack,
+        search,
+    };
     Ok(Some((plan, names)))
+}
+
+/// `None` where the address is the server's own.
+fn search_of(args: &RunArgs) -> Result<Option<Search>, CliError> {
+    match args.search.as_deref() {
+        None | Some("none") => Ok(None),
+        Some(_) => read("--search", &args.search, "udp").map(Some),
+    }
 }
 
 fn profile_of(args: &RunArgs, scheme: Scheme) -> Result<Profile, CliError> {
@@ -78,7 +96,7 @@ fn typed<'a>(flag: &'static str, value: &'a Option<String>) -> Flag<'a> {
     (flag, value.as_deref())
 }
 
-fn of_channels(args: &RunArgs) -> [Flag<'_>; 6] {
+fn of_channels(args: &RunArgs) -> [Flag<'_>; 7] {
     [
         typed("--op", &args.op),
         typed("--monitors", &args.monitors),
@@ -86,6 +104,7 @@ fn of_channels(args: &RunArgs) -> [Flag<'_>; 6] {
         typed("--profile", &args.profile),
         typed("--queue", &args.queue),
         typed("--ack", &args.ack),
+        typed("--search", &args.search),
     ]
 }
 

@@ -3,6 +3,7 @@
 mod channels;
 mod embedded;
 mod execute;
+mod finding;
 mod load;
 mod machine;
 mod precise;
@@ -17,8 +18,9 @@ use std::path::PathBuf;
 use super::args::RunArgs;
 use super::error::{CliError, read, read_if_given};
 use super::output::{Output, path};
+use crate::engine::Quest;
 use crate::outcome::Gates;
-use crate::plan::{CpuList, Family, Plan, Scheme, Target};
+use crate::plan::{ChannelPlan, CpuList, Family, Plan, Scheme, Search, Target};
 use crate::sys::{cpu, socket};
 use crate::unit::Nanos;
 
@@ -62,6 +64,8 @@ pub(super) enum Notice {
     NobodyThinks { think: Nanos },
     /// There are more shards than CPUs.
     ShardsShareCpus { shards: usize, cpus: usize },
+    /// A search found the server.
+    Found { search: Search, at: SocketAddr, server: SocketAddr },
 }
 
 impl fmt::Display for Notice {
@@ -75,6 +79,9 @@ impl fmt::Display for Notice {
                 "--think {think} lies between the requests of a session: with one request it is \
                  not used, better --requests 2 or more"
             ),
+            Self::Found { search, at, server } => {
+                write!(f, "the names were found by {search} at {at}: their server is {server}")
+            }
             Self::ShardsShareCpus { shards, cpus } => write!(
                 f,
                 "{shards} shards share {cpus} CPUs: they delay each other, better --shards {cpus}"
@@ -109,7 +116,8 @@ impl RunCommand {
         let sqpoll_cpu = machine::sqpoll_cpu_of(args)?;
         let (watch_pid, watch_dev) = machine::watched_of(args)?;
         let gates = read_if_given("--slo", &args.slo)?.unwrap_or_default();
-        let ends = Ends::of(args, url)?;
+        let sought = channels.as_ref().zip(names.as_deref());
+        let ends = Ends::of(args, url, sought, (load.timeout, &mut notices))?;
         let room = machine::Room {
             allowed,
             shared_with_target: socket::is_local(ends.target.address.ip()),
@@ -177,13 +185,26 @@ struct Ends {
 }
 
 impl Ends {
-    fn of(args: &RunArgs, url: Option<Url>) -> Result<Self, CliError> {
+    /// Of `sought` channels the server may have to be searched for first, with a patience.
+    fn of(
+        args: &RunArgs,
+        url: Option<Url>,
+        sought: Option<(&ChannelPlan, &[String])>,
+        (timeout, notices): (Nanos, &mut Vec<Notice>),
+    ) -> Result<Self, CliError> {
         let asked = machine::asked_sources(args)?;
         let family = family_of(args, asked.as_ref())?;
-        let target = match url {
-            Some(url) => url.resolve(family)?,
+        let sought = sought.and_then(|(channels, names)| Some((channels.search?, names)));
+        let mut target = match url {
+            Some(url) => url.for_search(sought.map(|(search, _)| search)).resolve(family)?,
             None => target::embedded(target::any_loopback(family)),
         };
+        if let Some((search, names)) = sought {
+            let (scheme, at) = (target.scheme, target.address);
+            let quest = Quest { scheme, search, at, names, timeout };
+            target.address = finding::server_of(&quest, args.allow_partial)?;
+            notices.push(Notice::Found { search, at, server: target.address });
+        }
         let sources = machine::sources_of(asked, target.address)?;
         Ok(Self { target, sources })
     }

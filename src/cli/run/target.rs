@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::super::error::CliError;
-use crate::plan::{Family, Scheme, Target};
+use crate::plan::{Family, Scheme, Search, Target};
 use crate::sys::socket;
 use crate::wire::{ca, pva};
 
@@ -17,6 +17,8 @@ pub(super) struct Url {
     /// A name or a literal address, without brackets.
     host: String,
     port: u16,
+    /// It is the scheme's own.
+    is_default_port: bool,
     /// As typed, query included; begins with a slash for `http`, empty for `tcp`.
     path: String,
 }
@@ -43,6 +45,7 @@ impl FromStr for Url {
             return Err(wrong("no user in it: give a header, like -H 'Authorization: Basic ...'"));
         }
         let (host, port) = split_port(authority).map_err(wrong)?;
+        let is_default_port = port.is_none();
         let (port, path) = match scheme {
             // The names of channels are looked at with what is done with them.
             Scheme::Ca => (port.unwrap_or(ca::SERVER_PORT), path.to_owned()),
@@ -58,7 +61,8 @@ impl FromStr for Url {
                 (port, String::new())
             }
         };
-        Ok(Self { typed: typed.into(), scheme, host: host.into(), port, path })
+        let (typed, host) = (typed.into(), host.into());
+        Ok(Self { typed, scheme, host, port, is_default_port, path })
     }
 }
 
@@ -77,6 +81,14 @@ impl Url {
     /// The protocol.
     pub(super) fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// The same where names are searched for: pvAccess has a port of its own for datagrams.
+    pub(super) fn for_search(mut self, search: Option<Search>) -> Self {
+        if self.is_default_port && (self.scheme, search) == (Scheme::Pva, Some(Search::Udp)) {
+            self.port = pva::SEARCH_PORT;
+        }
+        self
     }
 
     /// The target at the first address of this URL that is of `family`.
@@ -208,8 +220,9 @@ mod tests {
 
     #[track_caller]
     fn check(typed: &str, scheme: Scheme, host: &str, port: u16, path: &str) {
-        let (host, path) = (host.to_owned(), path.to_owned());
-        assert_eq!(typed.parse(), Ok(Url { typed: typed.into(), scheme, host, port, path }));
+        let url: Url = typed.parse().unwrap();
+        let read = (url.typed.as_str(), url.scheme, url.host.as_str(), url.port, url.path.as_str());
+        assert_eq!(read, (typed, scheme, host, port, path));
     }
 
     #[track_caller]
@@ -240,6 +253,16 @@ mod tests {
         check("pva://a:1/@names", Scheme::Pva, "a", 1, "/@names");
         check("tcp://127.0.0.1:7", Scheme::Tcp, "127.0.0.1", 7, "");
         check("tcp://[::1]:7/", Scheme::Tcp, "::1", 7, "");
+    }
+
+    #[test]
+    fn a_search_by_datagram_has_a_port_of_its_own_unless_one_is_named() {
+        let port = |typed: &str, search| typed.parse::<Url>().unwrap().for_search(search).port;
+        assert_eq!(port("pva://a/P", Some(Search::Udp)), 5076);
+        assert_eq!(port("pva://a:5075/P", Some(Search::Udp)), 5075);
+        assert_eq!(port("pva://a/P", Some(Search::Tcp)), 5075);
+        assert_eq!(port("pva://a/P", None), 5075);
+        assert_eq!(port("ca://a/P", Some(Search::Udp)), 5064);
     }
 
     #[test]

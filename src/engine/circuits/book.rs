@@ -1,6 +1,7 @@
 //! What is known of each subscription, and what its updates came to.
 
-use crate::evidence::UpdatesSeen;
+use crate::evidence::{Phase, Slip, UpdatesSeen};
+use crate::log::Append;
 use crate::outcome::Ages;
 use crate::protocol::{Event, Hear, Posted};
 use crate::unit::{Instant, Nanos};
@@ -56,30 +57,41 @@ impl Book {
         self.watches[subscription as usize] = UNSEEN;
     }
 
+    /// Takes an update; one that is not the next is given back.
     #[inline]
-    fn update(&mut self, subscription: u32, posted: Posted) {
+    fn update(&mut self, subscription: u32, posted: Posted) -> Option<Slip> {
         let watch = &mut self.watches[subscription as usize];
         let before = std::mem::replace(watch, Watch { last: posted.value, at: self.now });
         if !self.counts {
-            return;
+            return None;
         }
         if before.at == Instant::ZERO {
             self.updates.received += 1;
-            return;
+            return None;
         }
-        self.updates.count(posted.steps_from(before.last));
+        let steps = posted.steps_from(before.last);
+        self.updates.count(steps);
         self.ages.gap.record(self.now.since(before.at));
         let arrived = self.wall_at_zero + self.now.0;
         if posted.stamp_ns != 0 && posted.stamp_ns <= arrived {
             self.ages.age.record(Nanos(arrived - posted.stamp_ns));
         }
+        (steps != 1).then_some(Slip {
+            at: self.now,
+            subscription,
+            expected: before.last.wrapping_add(1),
+            got: posted.value,
+            is_word: posted.is_word,
+            phase: Phase::Measure,
+        })
     }
 }
 
-/// What one connection is told goes to the book where it is an update; the rest is kept until
-/// the bytes are read.
-pub(super) struct Ear<'a> {
+/// What one connection is told goes to the book where it is an update, and to the log where that
+/// is not the next; the rest is kept until the bytes are read.
+pub(super) struct Ear<'a, L> {
     pub(super) book: &'a mut Book,
+    pub(super) log: &'a mut L,
     pub(super) events: &'a mut Vec<Event>,
     /// The connection's first subscription, as the shard counts.
     pub(super) first: u32,
@@ -87,11 +99,13 @@ pub(super) struct Ear<'a> {
     pub(super) count: u32,
 }
 
-impl Hear for Ear<'_> {
+impl<L: Append> Hear for Ear<'_, L> {
     #[inline]
     fn update(&mut self, subscription: u32, posted: Posted) {
-        if subscription < self.count {
-            self.book.update(self.first + subscription, posted);
+        if subscription < self.count
+            && let Some(slip) = self.book.update(self.first + subscription, posted)
+        {
+            self.log.slip(&slip);
         }
     }
 
@@ -109,10 +123,14 @@ mod tests {
         let mut book = Book::new(1);
         book.counts = true;
         book.wall_at_zero = 1000;
+        let mut logged = UpdatesSeen::default();
         for (at, &value) in (1..).zip(values) {
             book.now = Instant(10 * at);
-            book.update(0, Posted { value, is_word, stamp_ns: 1003 });
+            let slip = book.update(0, Posted { value, is_word, stamp_ns: 1003 });
+            slip.iter().for_each(|slip| logged.count(slip.steps()));
         }
+        let slipped = [logged.lost, logged.duplicate, logged.backwards];
+        assert_eq!(slipped, expect[1..], "each slip says what was counted");
         let UpdatesSeen { received, lost, duplicate, backwards, .. } = book.updates;
         assert_eq!([received, lost, duplicate, backwards], expect);
         let timed = values.len() as u64 - 1;

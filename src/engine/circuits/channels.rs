@@ -40,7 +40,8 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
         let first = self.spread.lines[line as usize].1.start;
         let mut events = std::mem::take(&mut self.events);
         let count = it.size.subscriptions;
-        let mut ear = Ear { book: &mut self.book, events: &mut events, first, count };
+        let (book, log) = (&mut self.book, &mut self.log);
+        let mut ear = Ear { book, log, events: &mut events, first, count };
         let heard = self.protocol.receive(&mut it.speech, bytes, &mut it.out, &mut ear);
         if self.is_watching && self.course.phase == Phase::Measure {
             self.course.tally.bytes_received += bytes.len() as u64;

@@ -82,7 +82,16 @@ mod tests {
 
     fn plan(pvs: u32, monitors: u32, circuits: u32, shards: u32) -> Plan {
         let (op, profile) = (Operation::Monitor, Profile::Greedy);
-        let channels = ChannelPlan { op, pvs, monitors, circuits, profile, queue: None, ack: None };
+        let channels = ChannelPlan {
+            op,
+            pvs,
+            monitors,
+            circuits,
+            profile,
+            queue: None,
+            ack: None,
+            search: None,
+        };
         Plan { shards, channels: Some(channels), ..sample::plan() }
     }
 

@@ -1,7 +1,7 @@
 //! Whether the books balance: what was counted in different ways has to come to the same.
 
 use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, UpdatesSeen};
 use crate::outcome::Summary;
 use crate::plan::{ChannelPlan, LogMode};
 
@@ -11,6 +11,7 @@ pub(super) fn checks(summary: &Summary) -> Vec<Check> {
     let mut checks = vec![log_ended(summary), nothing_counted(summary)];
     checks.extend(identities(summary));
     checks.extend([counters_are_records(summary), littles_law(summary), cut_short(summary)]);
+    checks.extend(slips_are_records(summary));
     checks
 }
 
@@ -84,6 +85,31 @@ fn counters_are_records(summary: &Summary) -> Check {
         }
         None => subject.unavailable(KILLED),
     }
+}
+
+/// Of a run that watches: whether the log holds every update that was not the next.
+fn slips_are_records(summary: &Summary) -> Option<Check> {
+    summary.plan.channels.as_ref().filter(|channels| channels.is_watching())?;
+    let subject = Subject::count(
+        "slips_records_apart",
+        "updates lost, duplicate or backwards, not both counted and logged",
+    );
+    let log = summary.plan.log;
+    Some(match &summary.watching {
+        _ if log == LogMode::Nothing => subject.unavailable(format!("the log keeps {log}")),
+        None => subject.unavailable(KILLED),
+        // One that found no room may tell of any number: that is a check of its own.
+        Some(_) if summary.tally.log_lost > 0 => subject.unavailable("records found no room"),
+        Some(watching) => {
+            let faults = |seen: &UpdatesSeen| [seen.lost, seen.duplicate, seen.backwards];
+            let pairs = faults(&watching.updates).into_iter().zip(faults(&summary.slips));
+            subject.counted(
+                pairs.map(|(counted, logged)| counted.abs_diff(logged)).sum(),
+                NONE_OR_INVALID,
+                "records are missing or damaged: was the log cut or copied while the run went on?",
+            )
+        }
+    })
 }
 
 /// Little's law in the form that holds for every run, steady or not, that begins and ends with

@@ -149,6 +149,7 @@ impl<'a> Sketch<'a> {
                 }
             }
             Entry::Hole(hole) => self.hole(shard, hole),
+            Entry::Slip(_) => {}
         }
     }
 
