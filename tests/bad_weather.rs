@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 /// All tests of these are about bad weather; of other files the page names some.
-const WHOLE: [&str; 4] = ["hostile", "old_servers", "signals", "flags"];
+const WHOLE: [&str; 6] = ["hostile", "old_servers", "signals", "flags", "kills", "logs"];
 
 /// What stands in backticks as `module::name`.
 fn named(page: &str) -> BTreeSet<&str> {

@@ -19,6 +19,7 @@ const KILLS: u64 = 20;
 const CONCURRENCE: usize = 8;
 
 #[test]
+#[allow(clippy::print_stdout, reason = "who asks for more kills is to see what they hit")]
 fn a_run_killed_at_any_moment_leaves_all_that_it_had_published() {
     let kills = std::env::var("KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let mut records = 0;

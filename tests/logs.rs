@@ -177,6 +177,7 @@ fn a_log_is_not_counted_twice() {
 }
 
 /// Runs a script where `disk` is a disk of 16 MiB of its own; `None` where that is forbidden.
+#[allow(clippy::print_stdout, reason = "a test that did not test says so")]
 fn on_a_small_disk(folder: &Folder, script: &str) -> Option<Output> {
     fs::create_dir(folder.join("disk")).unwrap();
     let mount = "mount -t tmpfs -o size=16m none disk || exit 99\n";

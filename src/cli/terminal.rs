@@ -200,7 +200,7 @@ impl FullScreen {
 
     /// How large it is by now.
     pub(super) fn size(&self) -> Screen {
-        let (columns, lines) = terminal::size().unwrap_or((80, 24));
+        let (columns, lines) = terminal::size(&io::stdout()).unwrap_or((80, 24));
         Screen { columns, lines, colour: Terminal::detect().colour }
     }
 

@@ -420,7 +420,7 @@ impl<'a> Course<'a> {
     /// What the shard leaves behind.
     pub(super) fn finish<L>(self, queue: &mut impl Queue, log: L) -> ShardYield<L> {
         let overflows = queue.counters().overflows;
-        let measured = self.measured.unwrap_or(Measured {
+        let measured = self.measured.unwrap_or_else(|| Measured {
             counters: self.before,
             passes: 0,
             busy: Busy::default(),

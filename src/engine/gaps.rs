@@ -33,8 +33,10 @@ struct Kept {
     from: Instant,
     to: Instant,
     idle: u64,
-    /// Of its arrivals, those that would have been sent at once.
-    hidden: u64,
+    /// Time that these connections had to spare in all, up to an instant; no more than a session
+    /// of each, since no arrival is served before it is due.
+    spare_ns: u64,
+    until: Instant,
 }
 
 /// The holes of a shard, and what filled the rest of its time.
@@ -101,7 +103,8 @@ impl Gaps {
                 self.kept.pop_front();
             }
             let from = Instant(pass.to.0 - lost.0);
-            self.kept.push_back(Kept { from, to: pass.to, idle: pass.idle.into(), hidden: 0 });
+            let (idle, spare_ns) = (pass.idle.into(), u64::MAX);
+            self.kept.push_back(Kept { from, to: pass.to, idle, spare_ns, until: from });
         }
         hole
     }
@@ -131,11 +134,17 @@ impl Gaps {
     #[cold]
     fn hide_in_first(&mut self, intended_at: Instant) -> bool {
         let session_ns = self.service_ns.saturating_mul(self.requests) + self.thinks_ns;
+        let session_ns = session_ns.max(1);
         let Some(hole) = self.kept.front_mut() else { return false };
-        let elapsed = intended_at.since(hole.from).0;
-        let free = hole.idle + hole.idle.saturating_mul(elapsed) / session_ns.max(1);
-        let hides = elapsed > 0 && hole.hidden < free;
-        hole.hidden += u64::from(hides);
+        if intended_at <= hole.from {
+            return false;
+        }
+        let gained_ns = hole.idle.saturating_mul(intended_at.since(hole.until).0);
+        let most_ns = hole.idle.saturating_mul(session_ns);
+        hole.spare_ns = hole.spare_ns.saturating_add(gained_ns).min(most_ns);
+        hole.until = intended_at;
+        let hides = hole.spare_ns >= session_ns;
+        hole.spare_ns -= if hides { session_ns } else { 0 };
         hides
     }
 
@@ -254,7 +263,9 @@ mod tests {
         }
         check(1, std::iter::repeat_n(1, 200), 1);
         check(64, std::iter::repeat_n(1, 200), 64);
-        check(1, std::iter::repeat_n(1_000, 200), 11);
+        check(1, std::iter::repeat_n(1_000, 200), 1);
+        let rushes = [1_000, 1_050, 1_100, 5_000].map(|us| std::iter::repeat_n(us, 200));
+        check(2, rushes.into_iter().flatten(), 6);
         check(4, (1..10_000).step_by(100), 100);
         check(1, (1..10_000).step_by(50), 100);
     }

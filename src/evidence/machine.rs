@@ -184,6 +184,8 @@ record! {
     /// processes, in our network namespace.
     #[derive(Debug, Clone, Default, PartialEq, Eq)]
     pub struct Machine {
+        /// Time in ns between the two looks at it, which lie around the measure phase.
+        pub between_ns: Option<u64>,
         /// Time in ns in which some task of it waited for a CPU (PSI).
         pub cpu_pressure_ns: Option<u64>,
         /// Periods in which the CPU limit of our control groups stopped us.

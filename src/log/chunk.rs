@@ -19,7 +19,7 @@ impl Chunk {
         Self { shard, sequence, epoch, bytes }
     }
 
-    /// The shard that wrote it; below [`Reader::shards`].
+    /// The shard that wrote it; below [`Reader::shards`](super::Reader::shards).
     pub fn shard(&self) -> u32 {
         self.shard
     }

@@ -26,7 +26,8 @@ impl Look {
         }
     }
 
-    /// What the machine counted since `earlier`, a look at the same CPUs.
+    /// What the machine counted since `earlier`, a look at the same CPUs; how long that is, is
+    /// for the caller to say, who has a clock.
     pub fn since(&self, earlier: &Self) -> Machine {
         let throttled = self.throttled.zip(earlier.throttled);
         let throttled = |of: fn(&Throttled) -> u64| {
@@ -35,6 +36,7 @@ impl Look {
         let pressure = self.pressure_us.zip(earlier.pressure_us);
         let waited_us = pressure.and_then(|(now, then)| now.checked_sub(then));
         Machine {
+            between_ns: None,
             cpu_pressure_ns: waited_us.map(|us| us.saturating_mul(1_000)),
             throttled_periods: throttled(|throttled| throttled.periods),
             throttled_ns: throttled(|throttled| throttled.time_ns),

@@ -221,6 +221,7 @@ fn evidence(measured: Nanos) -> Evidence {
             drift_bound_ppm: Some(0.1),
         }),
         machine: Some(Machine {
+            between_ns: Some(1_000_000_000),
             cpu_pressure_ns: Some(2_000_000),
             clocksource: Some("tsc".into()),
             throttled_ns: Some(0),

@@ -66,7 +66,7 @@ impl Pva {
             Profile::Pvxs => vec![],
             Profile::Libca | Profile::Greedy => vec!["value".into(), "timeStamp".into()],
         };
-        let queue = plan.queue.or((plan.profile == Profile::Pvxs).then_some(PVXS_QUEUE));
+        let queue = plan.queue.or_else(|| (plan.profile == Profile::Pvxs).then_some(PVXS_QUEUE));
         let monitor = PvRequest { fields, queue, pipeline: plan.ack.is_some() };
         Self { monitor, ack: plan.ack.unwrap_or(0) }
     }

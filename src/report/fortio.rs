@@ -14,11 +14,12 @@ const PERCENTILES: [u32; 6] = [500_000, 750_000, 900_000, 990_000, 999_000, 999_
 /// Writes the report with this series as the duration, a line break at its end.
 pub fn write(summary: &Summary, latency: SeriesName) -> String {
     let (plan, tally) = (&summary.plan, &summary.tally);
+    let rate = plan.rate.as_per_second_f64();
     let report = json!({
         "RunType": if plan.target.scheme.as_str() == "http" { "HTTP" } else { "TCP" },
         "Labels": plan.labels.join(" , "),
         "StartTime": summary.began_unix_ns.map(rfc3339),
-        "RequestedQPS": plan.rate.as_per_second_f64().map_or("max".to_owned(), |r| r.to_string()),
+        "RequestedQPS": rate.map_or_else(|| "max".to_owned(), |rate| rate.to_string()),
         "RequestedDuration": match plan.count {
             Some(count) => format!("exactly {count} calls"),
             None => plan.duration.to_string(),

@@ -22,7 +22,9 @@ fn check(name: &str, written: &str) {
         fs::write(&path, written).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(written, expected, "{name} differs; UPDATE_GOLDEN=1 rewrites it");
+    let mut lines = written.lines().zip(expected.lines());
+    let differs = lines.find(|(written, expected)| written != expected);
+    assert!(written == expected, "{name} differs; UPDATE_GOLDEN=1 rewrites it: {differs:#?}");
 }
 
 #[track_caller]

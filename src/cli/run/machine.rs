@@ -185,11 +185,15 @@ pub(super) fn sqpoll_cpu_of(args: &RunArgs) -> Result<Option<u32>, CliError> {
     read_count("--sqpoll-cpu", typed, (0, SHARDS_MAX - 1)).map(|cpu| Some(cpu as u32))
 }
 
-/// The process to watch.
+/// The process and the network device to watch.
 ///
 /// # Errors
-/// There is none of this number.
-pub(super) fn watch_pid_of(args: &RunArgs) -> Result<Option<u32>, CliError> {
+/// There is no process of this number, or no device of this name.
+pub(super) fn watched_of(args: &RunArgs) -> Result<(Option<u32>, Option<String>), CliError> {
+    Ok((watch_pid_of(args)?, watch_dev_of(args)?))
+}
+
+fn watch_pid_of(args: &RunArgs) -> Result<Option<u32>, CliError> {
     let Some(typed) = &args.watch_pid else { return Ok(None) };
     let pid = read_count("--watch-pid", typed, (1, i32::MAX as u64))?;
     if !Path::new("/proc").join(pid.to_string()).exists() {
@@ -199,11 +203,7 @@ pub(super) fn watch_pid_of(args: &RunArgs) -> Result<Option<u32>, CliError> {
     Ok(Some(pid as u32))
 }
 
-/// The network device to watch.
-///
-/// # Errors
-/// There is none of this name.
-pub(super) fn watch_dev_of(args: &RunArgs) -> Result<Option<String>, CliError> {
+fn watch_dev_of(args: &RunArgs) -> Result<Option<String>, CliError> {
     let Some(typed) = &args.watch_dev else { return Ok(None) };
     let is_name = !typed.is_empty() && !typed.contains('/') && !typed.starts_with('.');
     if !is_name || !Path::new("/sys/class/net").join(typed).exists() {

@@ -107,8 +107,7 @@ impl RunCommand {
         let clock = read("--clock", &args.clock, "tsc")?;
         let log = read("--log", &args.log, "all")?;
         let sqpoll_cpu = machine::sqpoll_cpu_of(args)?;
-        let watch_pid = machine::watch_pid_of(args)?;
-        let watch_dev = machine::watch_dev_of(args)?;
+        let (watch_pid, watch_dev) = machine::watched_of(args)?;
         let gates = read_if_given("--slo", &args.slo)?.unwrap_or_default();
         let ends = Ends::of(args, url)?;
         let room = machine::Room {

@@ -1,6 +1,7 @@
 //! What the main thread watches while the shards measure: the machine, and what the user named.
 
 use super::TEND_EVERY;
+use crate::clock::{Clock as _, Source};
 use crate::evidence::{CpuSeen, Machine, Watched};
 use crate::observe::{Look, Watch};
 use crate::plan::Plan;
@@ -9,18 +10,19 @@ use crate::unit::Instant;
 /// Looks at the machine at the edges of the measure phase, and at what is watched within it.
 pub(super) struct Lookout<'a> {
     plan: &'a Plan,
+    source: &'a Source,
     /// The CPU of each shard.
     cpus: Vec<usize>,
     measure_at: Instant,
     end_at: Instant,
-    before: Option<Look>,
-    after: Option<Look>,
+    before: Option<(Instant, Look)>,
+    after: Option<(Instant, Look)>,
     watch: Option<Watch>,
     watched: Watched,
 }
 
 impl<'a> Lookout<'a> {
-    pub(super) fn new(plan: &'a Plan, start: Instant) -> Self {
+    pub(super) fn new(plan: &'a Plan, source: &'a Source, start: Instant) -> Self {
         let measure_at = start + plan.warmup;
         let end_at = match plan.count {
             Some(_) => Instant::NEVER,
@@ -28,6 +30,7 @@ impl<'a> Lookout<'a> {
         };
         Self {
             plan,
+            source,
             cpus: (0..plan.shards).map(|shard| super::cpu_of(plan, shard)).collect(),
             measure_at,
             end_at,
@@ -41,12 +44,13 @@ impl<'a> Lookout<'a> {
     /// Looks where it is time to; at least once in [`TEND_EVERY`], for the first time before the
     /// clock starts. The looks at the machine lie outside of the measure phase: where the main
     /// thread shares its CPU with a shard they would disturb it.
-    pub(super) fn look(&mut self, now: Instant, is_ending: bool) {
+    pub(super) fn look(&mut self, is_ending: bool) {
+        let now = self.source.now();
         if self.before.is_none() && now + TEND_EVERY >= self.measure_at {
-            self.before = Some(Look::take(&self.cpus));
+            self.before = Some((now, Look::take(&self.cpus)));
         }
         if now >= self.end_at || is_ending {
-            self.after.get_or_insert_with(|| Look::take(&self.cpus));
+            self.after.get_or_insert_with(|| (now, Look::take(&self.cpus)));
             return;
         }
         if self.watch.is_none() && now >= self.measure_at {
@@ -59,12 +63,14 @@ impl<'a> Lookout<'a> {
 
     /// What it saw, when the shards are done.
     pub(super) fn seen(self) -> Seen {
-        let Some(before) = self.before else {
+        let Some((from, before)) = self.before else {
             return Seen { watched: self.watched, ..Seen::default() };
         };
-        let after = self.after.unwrap_or_else(|| Look::take(&self.cpus));
+        let last = || (self.source.now(), Look::take(&self.cpus));
+        let (to, after) = self.after.unwrap_or_else(last);
+        let between_ns = Some(to.since(from).0);
         Seen {
-            machine: Some(after.since(&before)),
+            machine: Some(Machine { between_ns, ..after.since(&before) }),
             cpus: after.cpus_since(&before),
             watched: self.watched,
         }

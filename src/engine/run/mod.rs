@@ -212,12 +212,11 @@ impl Desk<'_> {
         let start = self.source.now() + START_AFTER;
         keeper.start(start, clock::wall_ns() + START_AFTER.0);
         self.control.start(start);
-        let mut lookout = Lookout::new(plan, start);
-        lookout.look(self.source.now(), false);
+        let mut lookout = Lookout::new(plan, self.source, start);
+        lookout.look(false);
         let (mut asked, mut cut_short) = (None, None);
         while !threads.iter().all(ScopedJoinHandle::is_finished) {
             clock::sleep(TEND_EVERY);
-            let now = self.source.now();
             if let Err(error) = keeper.tend() {
                 cut_short.get_or_insert_with(|| error.to_string());
                 self.control.stop(Stop::Drain);
@@ -230,7 +229,8 @@ impl Desk<'_> {
                 let target = plan.target.address;
                 return Err(RunError::Unreachable { target, what: "connections", why: None });
             }
-            lookout.look(now, asked.is_some());
+            lookout.look(self.control.stopped() != Stop::Run);
+            let now = self.source.now();
             if on_standing(&self.standing(now.since(start))).is_break() {
                 self.control.stop(Stop::Drain);
             }

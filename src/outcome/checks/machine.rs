@@ -7,13 +7,8 @@ use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
 use crate::evidence::{CpuSeen, Evidence, Machine, ShardEvidence};
 use crate::outcome::Summary;
 use crate::plan::ClockName;
-use crate::unit::Nanos;
 
 const SHORT: &str = "the run was too short to look at the machine twice";
-/// The looks at the machine lie some ten milliseconds outside of the measure phase: of a shorter
-/// one they tell little.
-const TOLD_FROM: Nanos = Nanos::from_millis(200);
-
 const UNTOLD: &str = "the kernel does not tell it here";
 
 pub(super) fn checks(summary: &Summary) -> Vec<Check> {
@@ -58,66 +53,92 @@ fn clock_lost(summary: &Summary) -> Check {
     subject.counted(u64::from(is_lost), NONE_OR_INVALID, remedy)
 }
 
-/// Shares of the measure phase; of shards and their CPUs the worst.
+/// A time and the time that it is a part of, both in ns; or why they are not known.
+type Part = Result<(u64, u64), &'static str>;
+
+/// Shares of the measure phase, or of the time between the looks that lie around it; of shards
+/// and their CPUs the worst.
 fn shares(summary: &Summary) -> [Check; 5] {
+    let measured = summary.measured.0;
+    let between = |machine: &Machine| machine.between_ns.unwrap_or(measured);
     let of_shard = |of: fn(&ShardEvidence) -> Option<u64>| {
-        move |evidence: &Evidence| evidence.shards.iter().filter_map(of).max().ok_or(UNTOLD)
-    };
-    let of_machine = |of: fn(&Machine) -> Option<u64>| {
-        move |evidence: &Evidence| match &evidence.machine {
-            None => Err(SHORT),
-            Some(machine) => of(machine).ok_or(UNTOLD),
+        move |evidence: &Evidence| {
+            let worst = evidence.shards.iter().filter_map(of).max().ok_or(UNTOLD)?;
+            Ok((worst, measured))
         }
     };
-    let share =
-        |subject: Subject, suspect, of: &dyn Fn(&Evidence) -> Result<u64, &'static str>, remedy| {
-            let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
-            if summary.measured < TOLD_FROM {
-                return subject.unavailable(SHORT);
-            }
-            match of(evidence) {
-                Err(why) => subject.unavailable(why),
-                Ok(ns) => subject.judged(
-                    (100.0 * ns as f64 / summary.measured.0 as f64).min(100.0),
-                    Limits { suspect, invalid: f64::INFINITY },
-                    remedy,
-                ),
-            }
-        };
+    let of_cpu = |of: fn(&CpuSeen) -> Option<u64>| {
+        move |evidence: &Evidence| {
+            let machine = evidence.machine.as_ref().ok_or(SHORT)?;
+            let seen = evidence.shards.iter().filter_map(|shard| of(&shard.on_cpu));
+            Ok((seen.max().ok_or(UNTOLD)?, between(machine)))
+        }
+    };
+    let of_machine = |of: fn(&Machine) -> Option<u64>| {
+        move |evidence: &Evidence| {
+            let machine = evidence.machine.as_ref().ok_or(SHORT)?;
+            Ok((of(machine).ok_or(UNTOLD)?, between(machine)))
+        }
+    };
     // What crowds the machine crowds a target that runs on it.
     let crowd = if summary.plan.target.address.ip().is_loopback() { 50.0 } else { f64::INFINITY };
     [
         share(
+            summary,
             Subject::share("run_delay_share", "time in which a shard was ready and did not run"),
             5.0,
             &of_shard(|shard| shard.run_delay_ns),
             "others ran on the CPU of a shard: move them, or the shard (--cpus, isolcpus)",
         ),
         share(
+            summary,
             Subject::share("steal_share", "time that the host took from the CPU of a shard"),
             2.0,
-            &of_shard(|shard| shard.on_cpu.steal_ns),
+            &of_cpu(|cpu| cpu.steal_ns),
             "the host is shared: measure at a quiet time, or on a machine of your own",
         ),
         share(
+            summary,
             Subject::share("softirq_share", "time of the CPU of a shard in soft interrupts"),
             50.0,
-            &of_shard(|shard| shard.on_cpu.softirq_ns),
+            &of_cpu(|cpu| cpu.softirq_ns),
             "the network's interrupts crowd a shard out: steer them to other CPUs",
         ),
         share(
+            summary,
             Subject::share("cpu_pressure", "time in which a task of the machine lacked a CPU"),
             crowd,
             &of_machine(|machine| machine.cpu_pressure_ns),
             "the machine is crowded, and the target runs on it: end the rest, or use two machines",
         ),
         share(
+            summary,
             Subject::share("throttled_share", "time in which a control group stopped us"),
             0.0,
             &of_machine(|machine| machine.throttled_ns),
             "the CPU limit of a control group was met: raise it (cpu.max), or use fewer shards",
         ),
     ]
+}
+
+fn share(
+    summary: &Summary,
+    subject: Subject,
+    suspect: f64,
+    part_of: &dyn Fn(&Evidence) -> Part,
+    remedy: &str,
+) -> Check {
+    let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
+    if summary.measured.0 == 0 {
+        return subject.unavailable("nothing was measured");
+    }
+    let limits = Limits { suspect, invalid: f64::INFINITY };
+    match part_of(evidence) {
+        Err(why) => subject.unavailable(why),
+        Ok((part_ns, whole_ns)) => {
+            subject.judged(100.0 * part_ns as f64 / whole_ns as f64, limits, remedy)
+        }
+    }
 }
 
 fn counts(summary: &Summary) -> [Check; 2] {

@@ -263,6 +263,13 @@ fn what_the_machine_did_is_a_reason_and_what_it_does_not_tell_is_said() {
     check_machine("steal_share", |_, shard| shard.on_cpu.steal_ns = half, Suspect);
     check_machine("softirq_share", |_, shard| shard.on_cpu.softirq_ns = half, Suspect);
     check_machine("cpu_pressure", |all, _| machine(all).cpu_pressure_ns = half, Suspect);
+    let waited = |between_ns| {
+        move |all: &mut Evidence, _: &mut ShardEvidence| {
+            (machine(all).cpu_pressure_ns, machine(all).between_ns) = (half, between_ns);
+        }
+    };
+    check_machine("cpu_pressure", waited(Some(1_030_000_000)), Ok);
+    check_machine("cpu_pressure", waited(None), Suspect);
     check_machine("cpu_pressure", |all, _| all.machine = None, Unavailable);
     check_machine("throttled_share", |all, _| machine(all).throttled_ns = Some(1), Suspect);
     check_machine("thermal_throttles", |_, s| s.on_cpu.thermal_throttles = Some(1), Suspect);
@@ -312,11 +319,7 @@ fn a_killed_run_is_judged_by_the_holes_in_its_log() {
 fn no_share_of_a_phase_is_more_than_all_of_it() {
     let mut run = with_holes(Nanos(50_000), &[(Nanos::from_secs(1), Nanos::from_secs(1))]);
     run.evidence.measured = Nanos::from_millis(500);
-    run.shards[0].evidence.run_delay_ns = Some(1_000_000_000);
     assert_eq!(check(&run, "holes_share", State::Invalid).value, Some(100.0));
-    assert_eq!(check(&run, "run_delay_share", State::Suspect).value, Some(100.0));
-    run.evidence.measured = Nanos::from_millis(5);
-    check(&run, "run_delay_share", State::Unavailable);
 }
 
 #[test]

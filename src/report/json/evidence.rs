@@ -16,6 +16,7 @@ pub(super) fn machine(evidence: Option<&Evidence>) -> Value {
     };
     let network = machine.network.iter().map(|net| (net.name.clone(), json!(net.count)));
     json!({
+        "between_s": seconds(machine.between_ns),
         "cpu_pressure_s": seconds(machine.cpu_pressure_ns),
         "throttled_periods": machine.throttled_periods,
         "throttled_s": seconds(machine.throttled_ns),
