@@ -7,13 +7,8 @@ use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
 use crate::evidence::{CpuSeen, Evidence, Machine, ShardEvidence};
 use crate::outcome::Summary;
 use crate::plan::ClockName;
-use crate::unit::Nanos;
 
 const SHORT: &str = "the run was too short to look at the machine twice";
-/// The looks at the machine lie some ten milliseconds outside of the measure phase: of a shorter
-/// one they tell little.
-const TOLD_FROM: Nanos = Nanos::from_millis(200);
-
 const UNTOLD: &str = "the kernel does not tell it here";
 
 pub(super) fn checks(summary: &Summary) -> Vec<Check> {
