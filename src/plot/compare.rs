@@ -12,8 +12,11 @@ use crate::unit::Nanos;
 /// Okabe and Ito, in an order that keeps neighbours apart.
 const COLOURS: [&str; 7] = ["blue", "orange", "green", "purple", "sky", "red", "ink"];
 
-/// Logs that have room for verdict and count beside their line.
+/// Logs that have room for verdict and count below their names.
 const LABELLED_MAX: usize = 3;
+
+/// Plans that have room below the title.
+const PLANS_MAX: usize = 2;
 
 pub(super) fn draw(logs: &[Subject<'_>]) -> (String, String) {
     let responses = logs.iter().map(|log| &log.summary.figures.response);
@@ -43,8 +46,11 @@ pub(super) fn draw(logs: &[Subject<'_>]) -> (String, String) {
         let colour = COLOURS[(number - 1) % COLOURS.len()];
         let summary = log.summary;
         let count = summary.figures.response.count();
-        script.label(log.name, colour, end);
-        if !is_crowded {
+        if is_crowded {
+            let label = format!("{}: {}, {count}", log.name, summary.verdict);
+            script.label(&label, colour, end);
+        } else {
+            script.label(log.name, colour, end);
             script.label(summary.verdict.as_str(), "grey", end - 0.1);
             script.label(&format!("n = {count}"), "grey", end - 0.2);
         }
@@ -63,9 +69,40 @@ fn of_log(log: &Subject<'_>) -> Vec<Step> {
     steps(&log.summary.timeline, &log.summary.plan, log.pictures.window)
 }
 
-/// The plan of all, or each of them.
+/// The plan of all, or as many of them as have room.
 fn plans(logs: &[Subject<'_>]) -> String {
-    let mut plans: Vec<String> = logs.iter().map(|log| load(&log.summary.plan)).collect();
-    plans.dedup();
+    let mut plans: Vec<String> = Vec::new();
+    for plan in logs.iter().map(|log| load(&log.summary.plan)) {
+        if !plans.contains(&plan) {
+            plans.push(plan);
+        }
+    }
+    if plans.len() > PLANS_MAX {
+        let rest = format!("and {} more loads", plans.len() - 1);
+        plans.splice(1.., [rest]);
+    }
     plans.join("  /  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::outcome::pictures::Pictures;
+    use crate::outcome::sample::Run;
+    use crate::unit::{Instant, Rate};
+
+    use super::*;
+
+    #[test]
+    fn a_plan_is_named_once_and_many_are_counted() {
+        let runs = [1000, 2000, 1000, 3000].map(|rate| {
+            let mut run = Run::steady();
+            run.plan.rate = Rate::per_second(rate);
+            run.summary()
+        });
+        let nothing = Pictures::gather(&runs[0], Instant(0), |_| Ok::<(), ()>(())).unwrap();
+        let logs =
+            runs.each_ref().map(|summary| Subject { name: "a", summary, pictures: &nothing });
+        assert_eq!(plans(&logs[..3]).matches("  /  ").count(), 1);
+        assert!(plans(&logs).ends_with("  /  and 2 more loads"), "{}", plans(&logs));
+    }
 }

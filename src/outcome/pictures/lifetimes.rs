@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Window;
 use super::grid::since_start;
-use crate::evidence::{Outcome, Request};
+use crate::evidence::{Outcome, Request, Step};
 use crate::unit::{Instant, Nanos};
 
 /// Sessions that are drawn, at most.
@@ -162,10 +162,20 @@ fn stretches(start: Instant, request: &Request) -> impl Iterator<Item = Stretch>
         until(Stage::Lag, r.sent_at),
         r.connected_at.and_then(|at| until(Stage::Connect, at)),
         r.first_byte_at.and_then(|at| until(Stage::FirstByte, at)),
-        until(Stage::Answer, r.done_at),
+        until(last_stage(r), r.done_at),
     ]
     .into_iter()
     .flatten()
+}
+
+/// What a request was at when it ended: one that failed may never have come to its answer.
+fn last_stage(request: &Request) -> Stage {
+    match request.step {
+        _ if !request.was_sent() => Stage::Wait,
+        _ if request.outcome == Outcome::Ok || request.first_byte_at.is_some() => Stage::Answer,
+        Step::Connect => Stage::Connect,
+        _ => Stage::FirstByte,
+    }
 }
 
 #[cfg(test)]
@@ -173,7 +183,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::evidence::Step;
     use crate::outcome::sample::{failed, request};
 
     const START: Instant = Instant(5_000_000_000);
@@ -215,6 +224,13 @@ mod tests {
     fn a_failure_is_marked_at_its_end() {
         let lives = of(&[(1, failed(3, Outcome::Reset, Step::Recv, 104))], ALL).lives;
         assert_eq!(lives[0].failed, Some((Nanos::from_micros(3100), Outcome::Reset)));
+        let last = |outcome, step| {
+            let request = Request { first_byte_at: None, ..failed(3, outcome, step, 104) };
+            last_stage(&request)
+        };
+        assert_eq!(last(Outcome::Reset, Step::Recv), Stage::FirstByte);
+        assert_eq!(last(Outcome::Refused, Step::Connect), Stage::Connect);
+        assert_eq!(last(Outcome::Unserved, Step::None), Stage::Wait);
         assert_eq!((lives[0].shard, lives[0].session), (1, 3));
     }
 

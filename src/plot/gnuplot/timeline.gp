@@ -7,7 +7,7 @@ set key at screen 0.88, screen 0.85 left top vertical Left reverse samplen 1 tex
 plot data index "steps" using 1:3 with steps lw 5 lc rgb "#CCCCCC" title "planned", \
      data index "steps" using 1:4 with steps lw 1.5 lc rgb orange title "sent", \
      data index "steps" using 1:5 with steps lw 1.5 lc rgb blue title "ok", \
-     data index "steps" using 1:($6 > 0 ? $6 : NaN) with impulses lw 1.5 lc rgb red \
+     data index "steps" using 1:(any_failed ? $6 : NaN) with steps lw 1.5 lc rgb red \
          title any_failed ? "failed" : ""
 
 unset label
