@@ -17,7 +17,11 @@ use support::run::run;
 use support::server::Server;
 
 fn serve(options: &[&str]) -> Server {
-    Server::onrush("ca", &[&["--format", "json"], options].concat())
+    serve_as("ca", options)
+}
+
+fn serve_as(kind: &str, options: &[&str]) -> Server {
+    Server::onrush(kind, &[&["--format", "json"], options].concat())
 }
 
 /// Ends the server: its figures.
@@ -298,4 +302,117 @@ fn aioca_reads_longs_and_arrays_in_every_form() {
     let said: Value = python("aioca_forms.py", server.address(), &[]).parse().unwrap();
     assert_eq!(said["wrong"].as_array().unwrap().len(), 0, "{said}");
     assert_eq!(count(&said, "forms"), 12);
+}
+
+#[test]
+fn p4p_reads_writes_and_gets_every_update_with_and_without_a_pipeline() {
+    for request in ["record[queueSize=100]", "record[queueSize=100,pipeline=true]"] {
+        let server = serve_as("pva", &["--pvs", "50", "--rate", "50"]);
+        let said: Value =
+            python("p4p_client.py", server.address(), &["50", "40", request]).parse().unwrap();
+        assert_eq!(count(&said, "subscriptions"), 50);
+        assert!(count(&said, "updates") >= 50 * 40, "{said}");
+        for fault in ["lost", "duplicate", "backwards", "stamps_wrong", "tags_wrong"] {
+            assert_eq!(count(&said, fault), 0, "{fault}, {request}: {said}");
+        }
+        assert_eq!(count(&said, "written"), 123_456);
+        assert_eq!(said["missing"], true, "{said}");
+        let figures = figures(server);
+        assert_eq!(count(&figures, "subscriptions"), 50);
+        assert_eq!(count(&figures, "bad_requests"), 0);
+        assert!(count(&figures, "searches") > 50, "{figures}");
+    }
+}
+
+#[test]
+fn p4p_reads_longs_in_arrays_whole_and_in_part() {
+    let server = serve_as("pva", &["--type", "long", "--array", "5", "--rate", "1"]);
+    let said: Value = python("p4p_forms.py", server.address(), &[]).parse().unwrap();
+    assert_eq!(said["wrong"].as_array().unwrap().len(), 0, "{said}");
+    assert_eq!(count(&figures(server), "bad_requests"), 0);
+}
+
+/// A run of our own client that watches `names` of a server of our own: what it counted.
+fn watched(kind: &str, server: &Server, names: &str, more: &[&str]) -> Value {
+    let url = format!("{kind}://{}/{names}", server.address());
+    run(&[&["-d", "1s", "--idle", "sleep", &*url], more].concat()).done()["updates"].take()
+}
+
+#[test]
+fn our_own_client_misses_nothing_of_our_own_server() {
+    let ways: [(&str, &[&str]); 5] = [
+        ("ca", &["--profile", "libca"]),
+        ("pva", &["--profile", "pvxs"]),
+        ("pva", &["--monitors", "3", "--circuits", "2"]),
+        ("pva", &["--queue", "4", "--ack", "2"]),
+        ("pva", &["--queue", "1", "--ack", "1"]),
+    ];
+    for (kind, more) in ways {
+        // All are kept, however late this machine lets the client be.
+        let server = serve_as(kind, &["--pvs", "10", "--rate", "100", "--no-coalesce"]);
+        let updates = watched(kind, &server, "P{0..9}", more);
+        for fault in ["lost", "duplicate", "backwards"] {
+            assert_eq!(count(&updates, fault), 0, "{fault}, {kind} {more:?}: {updates}");
+        }
+        let subscriptions = count(&updates, "subscriptions");
+        assert_eq!(count(&updates, "finals_ok"), subscriptions, "{kind} {more:?}");
+        assert!(count(&updates, "received") >= 20 * subscriptions, "{updates}");
+        let figures = figures(server);
+        assert_eq!(count(&figures, "subscriptions"), subscriptions);
+        assert_eq!(count(&figures, "bad_requests"), 0);
+    }
+}
+
+#[test]
+fn our_own_client_counts_every_flaw_of_our_own_server() {
+    #[track_caller]
+    fn check(kind: &str, (flag, fault): (&str, &str), more: &[&str]) {
+        let flaw = ["--pvs", "1", "--rate", "1000", "--no-coalesce", flag, "7"];
+        let server = serve_as(kind, &flaw);
+        let updates = watched(kind, &server, "P0", more);
+        let counted = |key| count(&updates, key);
+        // Whoever goes back is there twice, and passes its last value by on its way on.
+        let posted =
+            counted("received") + counted("lost") - counted("duplicate") - 2 * counted("backwards");
+        // The measure phase begins and ends anywhere between two flaws.
+        let is_right = |key| counted(key).abs_diff(posted / 7) <= 1;
+        assert!(posted > 200 && is_right(fault), "{kind} {flag}: {updates}");
+        for other in ["lost", "duplicate", "backwards"] {
+            let follows = fault == "backwards" && other == "lost" && is_right(other);
+            assert!(other == fault || follows || counted(other) == 0, "{kind} {flag}: {updates}");
+        }
+    }
+    for kind in ["ca", "pva"] {
+        check(kind, ("--drop-every", "lost"), &[]);
+        check(kind, ("--repeat-every", "duplicate"), &[]);
+        check(kind, ("--backwards-every", "backwards"), &[]);
+    }
+    check("pva", ("--drop-every", "lost"), &["--queue", "2", "--ack", "1"]);
+    check("pva", ("--repeat-every", "duplicate"), &["--queue", "2", "--ack", "1"]);
+}
+
+#[test]
+fn our_own_client_reads_and_writes_our_own_server() {
+    for kind in ["ca", "pva"] {
+        let server = serve_as(kind, &["--pvs", "10"]);
+        let url = format!("{kind}://{}/P{{0..9}}", server.address());
+        for op in ["get", "put"] {
+            let json = run(&["--op", op, "-R", "500", "-d", "1s", "-c", "7", &url]).done();
+            assert_eq!(count(&json, "outcomes.ok"), 500, "{kind} {op}");
+        }
+        let figures = figures(server);
+        assert_eq!((count(&figures, "gets"), count(&figures, "puts")), (500, 500), "{kind}");
+    }
+}
+
+#[test]
+fn servers_share_a_port_where_they_are_searched_for() {
+    let port = support::server::free_address().port().to_string();
+    let servers = ["ca", "pva"].map(|kind| serve_as(kind, &["--search-port", &port]));
+    let port: u16 = port.parse().unwrap();
+    assert!(servers.iter().all(|server| server.address().port() != port));
+    drop(servers);
+    let server = serve(&["--search-port", &port.to_string()]);
+    let at = std::net::SocketAddr::new(server.address().ip(), port);
+    assert_eq!(search(at, &["P1", "Q"]), [(0, server.address().port())]);
 }

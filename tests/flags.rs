@@ -234,10 +234,15 @@ fn a_wrong_line_of_a_server_of_pvs_is_told_with_its_rule() {
         ("--delay 1ms", "--delay", "1ms"),
         ("--body-bytes 5", "--body-bytes", "5"),
         ("--listen 5064", "--listen", "5064"),
+        ("--search-port 0", "--search-port", "0"),
+        ("--search-port 70000", "--search-port", "70000"),
     ] {
-        check(&format!("serve ca {line}"), 2, &[&format!("{flag} '{value}': "), " like "]);
+        for kind in ["ca", "pva"] {
+            check(&format!("serve {kind} {line}"), 2, &[&format!("{flag} '{value}': "), " like "]);
+        }
     }
-    for line in ["--pvs 5", "--no-coalesce", "--drop-every 5", "--type long"] {
+    for line in ["--search-port 5076", "--pvs 5", "--no-coalesce", "--drop-every 5", "--type long"]
+    {
         let flag = line.split(' ').next().unwrap();
         check(&format!("serve http {line}"), 2, &[flag, "it is for PVs", "like onrush serve ca"]);
     }
@@ -248,7 +253,10 @@ fn the_standard_ports_of_epics_are_for_loopback_or_for_who_owns_the_network() {
     for listen in ["0.0.0.0:5064", "192.0.2.1:5065", "[::]:5075", "192.0.2.1:5076"] {
         let said = ["--listen", listen, "add --i-own-this-network"];
         check(&format!("serve ca --listen {listen}"), 2, &said);
+        check(&format!("serve pva --listen {listen}"), 2, &said);
     }
+    let line = "serve pva --listen 192.0.2.1:15075 --search-port 5076";
+    check(line, 2, &["--search-port '5076': ", "add --i-own-this-network"]);
     // Nobody has this address: as far as that it may come.
     let line = "serve ca --listen 192.0.2.1:5064 --i-own-this-network";
     check(line, 1, &["cannot listen on 192.0.2.1:5064: "]);

@@ -48,11 +48,11 @@ def softioc(row, seconds, place, *more):
 
 def serve(kind):
     def command(row, seconds, place):
-        port = PVA_PORT if kind == "pva" else CA_PORT
-        return [place.onrush, "serve", kind, "--listen", f"127.0.0.1:{port}", "--pvs",
-                str(row.pvs), "--rate", str(row.rate), "--prefix", PREFIX, "--cpus",
-                str(place.server_cpu), "--idle", "sleep", "--post-for", f"{seconds:g}s",
-                "--format", "json"]
+        port, searches = (PVA_PORT, PVA_BROADCAST) if kind == "pva" else (CA_PORT, CA_PORT)
+        return [place.onrush, "serve", kind, "--listen", f"127.0.0.1:{port}",
+                "--search-port", str(searches), "--pvs", str(row.pvs), "--rate", str(row.rate),
+                "--prefix", PREFIX, "--cpus", str(place.server_cpu), "--idle", "sleep",
+                "--post-for", f"{seconds:g}s", "--format", "json"]
     return command
 
 

@@ -160,6 +160,10 @@ pub(crate) fn python(script: &str, server: SocketAddr, arguments: &[&str]) -> St
         .args(arguments)
         .env("EPICS_CA_ADDR_LIST", server.to_string())
         .env("EPICS_CA_AUTO_ADDR_LIST", "NO")
+        .env("EPICS_PVA_ADDR_LIST", server.to_string())
+        .env("EPICS_PVA_AUTO_ADDR_LIST", "NO")
+        // Its clients bind the port where they search: the server shares it.
+        .env("EPICS_PVA_BROADCAST_PORT", server.port().to_string())
         // Not where others would hear of us.
         .env("EPICS_CA_REPEATER_PORT", super::server::free_address().port().to_string())
         .output()

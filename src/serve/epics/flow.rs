@@ -13,23 +13,27 @@ pub(super) struct Flow {
     pub(super) is_running: bool,
     /// Those that wait, the oldest first.
     held: VecDeque<Waiting>,
+    /// Those that were let go and not yet taken: what is newer waits for them.
+    released: usize,
 }
 
 impl Flow {
     pub(super) fn new(credit: Option<i64>) -> Self {
-        Self { credit, is_running: true, held: VecDeque::new() }
+        Self { credit, is_running: true, held: VecDeque::new(), released: 0 }
     }
 
     /// Lets an update go, or keeps it: whether it went.
     pub(super) fn pass(&mut self, waiting: Waiting) -> bool {
-        let may_go = self.is_running && self.held.is_empty() && self.credit.is_none_or(|c| c > 0);
-        if !may_go && !waiting.is_released {
+        if waiting.is_released {
+            self.released -= 1;
+            return true;
+        }
+        let is_next = self.held.is_empty() && self.released == 0;
+        if !is_next || !self.is_running || self.credit.is_some_and(|credit| credit <= 0) {
             self.held.push_back(waiting);
             return false;
         }
-        if !waiting.is_released {
-            self.credit = self.credit.map(|credit| credit - 1);
-        }
+        self.credit = self.credit.map(|credit| credit - 1);
         true
     }
 
@@ -38,7 +42,7 @@ impl Flow {
         self.held.len()
     }
 
-    /// The updates that waited and may go now, the newest first.
+    /// The updates that waited and may go now, the oldest first.
     pub(super) fn release(&mut self) -> impl Iterator<Item = Waiting> {
         let most = match (self.is_running, self.credit) {
             (false, _) => 0,
@@ -47,7 +51,8 @@ impl Flow {
         };
         let count = most.min(self.held.len());
         self.credit = self.credit.map(|credit| credit - count as i64);
-        self.held.drain(..count).rev().map(|mut waiting| {
+        self.released += count;
+        self.held.drain(..count).map(|mut waiting| {
             waiting.is_released = true;
             waiting
         })

@@ -188,13 +188,12 @@ impl<F: Copy> Publisher<F> {
         }
     }
 
-    /// What subscription `id` held and may go now is the next of its client.
+    /// What subscription `id` held and may go now is for its client to take.
     fn release(&mut self, id: u32) {
         let subscription = &mut self.subscriptions[id as usize];
         let told = &mut self.clients[subscription.client as usize];
-        for waiting in subscription.flow.iter_mut().flat_map(|flow| flow.release()) {
-            told.held -= 1;
-            told.updates.push_front(waiting);
+        if let Some(flow) = &mut subscription.flow {
+            told.admit(flow);
         }
     }
 
@@ -246,11 +245,12 @@ impl<F: Copy> Publisher<F> {
             let update = told.updates.pop_front()?;
             let Waiting { subscription: id, is_first, sample, .. } = update;
             let subscription = &mut self.subscriptions[id as usize];
-            if let Some(flow) = &mut subscription.flow
-                && !flow.pass(update)
-            {
-                told.held += 1;
-                continue;
+            if let Some(flow) = &mut subscription.flow {
+                if !flow.pass(update) {
+                    told.held += 1;
+                    continue;
+                }
+                told.admit(flow);
             }
             subscription.waiting -= 1;
             let is_merged = std::mem::take(&mut subscription.is_merged);
@@ -288,6 +288,14 @@ impl Waiting {
 }
 
 impl Told {
+    /// Adds what a flow lets go.
+    fn admit(&mut self, flow: &mut Flow) {
+        for waiting in flow.release() {
+            self.held -= 1;
+            self.updates.push_back(waiting);
+        }
+    }
+
     #[inline]
     fn add(&mut self, waiting: Waiting, client: u32, awake: &mut Vec<u32>) {
         let most = self.subscriptions as usize * WAITING_PER_SUBSCRIPTION;
@@ -438,6 +446,24 @@ mod tests {
             [merged(0), merged(1), merged(2), merged(1)].map(Option::unwrap),
             [false, false, true, false]
         );
+    }
+
+    #[test]
+    fn grants_that_come_before_anything_is_taken_keep_the_order() {
+        let mut publisher = publisher(false);
+        let a = publisher.subscribe(0, 2, 'a', true);
+        publisher.limit(a, 0);
+        (0..3).for_each(|_| publisher.post(0, 1));
+        assert_eq!(told(&mut publisher, 2), []);
+        publisher.grant(a, 1);
+        publisher.post(0, 1);
+        publisher.grant(a, 1);
+        publisher.post(0, 1);
+        publisher.grant(a, 10);
+        publisher.post(0, 1);
+        let values = told(&mut publisher, 2).into_iter().map(|(_, value)| value);
+        assert_eq!(values.collect::<Vec<_>>(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(publisher.clients[2].held, 0);
     }
 
     #[test]
