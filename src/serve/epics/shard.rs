@@ -117,7 +117,7 @@ pub(super) fn run<D: Dialect>(
     let address = ring
         .listen(LISTENER, plan.listen, is_shared)
         .map_err(|error| ServeError::Listen(plan.listen, error))?;
-    let port = pvs.search_port.unwrap_or(address.port());
+    let port = pvs.search_port.unwrap_or_else(|| address.port());
     let searches = SocketAddr::new(address.ip(), port);
     // Servers of a host may all be searched for at one port.
     let is_joint = is_shared || pvs.search_port.is_some() || D::CLIENTS_BIND_SEARCHES;
@@ -287,7 +287,8 @@ impl<D: Dialect> Shard<D> {
                 self.answer.clear();
                 let Self { dialect, names, port, answer, .. } = self;
                 let searched = dialect.answer(search, names, *port, answer);
-                let to = SocketAddr::new(from.ip(), searched.reply_port.unwrap_or(from.port()));
+                let port = searched.reply_port.unwrap_or_else(|| from.port());
+                let to = SocketAddr::new(from.ip(), port);
                 self.pvs.searches += searched.names;
                 self.served.bytes_received += search.len() as u64;
                 if !self.answer.is_empty() {
