@@ -106,9 +106,9 @@ enum Link {
 impl Link {
     fn open(quest: &Quest<'_>) -> io::Result<Self> {
         if quest.search == Search::Tcp {
-            let timeout = Some(Duration::from_nanos(quest.timeout.0.max(1)));
-            let stream = TcpStream::connect_timeout(&quest.at, timeout.unwrap_or_default())?;
-            stream.set_write_timeout(timeout)?;
+            let timeout = Duration::from_nanos(quest.timeout.0.max(1));
+            let stream = TcpStream::connect_timeout(&quest.at, timeout)?;
+            stream.set_write_timeout(Some(timeout))?;
             return Ok(Self::Circuit(stream));
         }
         let any: IpAddr = match quest.at {

@@ -27,7 +27,7 @@ pub struct Found {
 impl Found {
     /// Where the server is that `from` told of.
     pub fn server(&self, from: SocketAddr) -> SocketAddr {
-        SocketAddr::new(self.address.unwrap_or(from.ip()), self.port)
+        SocketAddr::new(self.address.unwrap_or_else(|| from.ip()), self.port)
     }
 }
 

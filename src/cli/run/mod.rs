@@ -99,25 +99,25 @@ impl RunCommand {
         Self::on_cpus(args, &allowed_cpus())
     }
 
-    /// What `args` mean where the process may use the CPUs `allowed`.
+    /// What `args` mean where the process may use the CPUs `allowed`. What words alone decide
+    /// comes first: a mistyped flag does not wait for a name server, nor for a search.
     fn on_cpus(args: &RunArgs, allowed: &[usize]) -> Result<Self, CliError> {
         let mut notices = Vec::new();
-        // What words alone decide comes first: a mistyped flag does not wait for a name server.
         let url: Option<Url> = args.url.as_deref().map(str::parse).transpose()?;
         let load = load::load_of(args, &mut notices)?;
-        let scheme = url.as_ref().map_or(Scheme::Http, Url::scheme);
-        let (request, body) = request::request_of(args, scheme)?;
+        let (request, body) =
+            request::request_of(args, url.as_ref().map_or(Scheme::Http, Url::scheme))?;
         let (channels, names) = channels::channels_of(args, url.as_ref())?.unzip();
         let (out, output) = output_of(args)?;
         let labels = args.label.iter().map(|label| check_label(label)).collect::<Result<_, _>>()?;
-        let idle = read("--idle", &args.idle, "spin")?;
-        let clock = read("--clock", &args.clock, "tsc")?;
+        let (idle, clock) =
+            (read("--idle", &args.idle, "spin")?, read("--clock", &args.clock, "tsc")?);
         let log = read("--log", &args.log, "all")?;
         let sqpoll_cpu = machine::sqpoll_cpu_of(args)?;
         let (watch_pid, watch_dev) = machine::watched_of(args)?;
         let gates = read_if_given("--slo", &args.slo)?.unwrap_or_default();
-        let sought = channels.as_ref().zip(names.as_deref());
-        let ends = Ends::of(args, url, sought, (load.timeout, &mut notices))?;
+        let sought = (channels.as_ref().zip(names.as_deref()), load.timeout);
+        let ends = Ends::of(args, url, sought, &mut notices)?;
         let room = machine::Room {
             allowed,
             shared_with_target: socket::is_local(ends.target.address.ip()),
@@ -189,8 +189,8 @@ impl Ends {
     fn of(
         args: &RunArgs,
         url: Option<Url>,
-        sought: Option<(&ChannelPlan, &[String])>,
-        (timeout, notices): (Nanos, &mut Vec<Notice>),
+        (sought, timeout): (Option<(&ChannelPlan, &[String])>, Nanos),
+        notices: &mut Vec<Notice>,
     ) -> Result<Self, CliError> {
         let asked = machine::asked_sources(args)?;
         let family = family_of(args, asked.as_ref())?;
