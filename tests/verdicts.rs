@@ -48,10 +48,12 @@ fn a_plan_that_no_core_can_send_is_invalid_and_says_by_how_much() {
 #[test]
 fn a_run_goes_on_until_a_percentile_is_known_and_no_longer() {
     let folder = Folder::new();
-    let args = "run -t 1 -R 2k -d 200ms --max-duration 60s --target-ci p50:100%";
+    let args = "run -t 1 -R 2k -d 200ms --max-duration 20s --target-ci p50:100%";
     let measured_s = |report: &Value| report["measured_s"].as_f64().unwrap();
     let (_, known) = report(&folder, args);
-    assert!((0.2..50.0).contains(&measured_s(&known)), "{}", measured_s(&known));
+    // A disturbed run knows nothing, and goes on to its end.
+    let is_known = known["verdict"] != "INVALID";
+    assert!((0.2..15.0).contains(&measured_s(&known)) || !is_known, "{}", measured_s(&known));
     assert_eq!(known["cut_short"], Value::Null);
     assert_eq!(known["totals"]["planned"], known["totals"]["started"]);
     // That takes 100,000 samples at least.
@@ -66,7 +68,7 @@ fn a_report_leaves_out_the_start_and_the_log_stays_whole() {
     let (_, cut) = report(&folder, "report --warmup 100ms k.data");
     let count = |report: &Value| report["response_ns"]["count"].as_u64().unwrap();
     assert_eq!((count(&whole), count(&cut)), (400, 300));
-    assert_eq!(check_of(&cut, "holes_share")["state"], "unavailable");
+    assert_eq!(check_of(&cut, "counters_records_apart")["state"], "unavailable");
     let (_, again) = report(&folder, "report --warmup 0 k.data");
     assert_eq!(again, whole);
 }

@@ -207,8 +207,11 @@ impl Recount {
         }
     }
 
-    /// What of the response was ours.
+    /// What of the response was ours; nothing is said where the log keeps a choice of requests.
     pub(super) fn blame(&self) -> Blame {
+        if !self.is_fair {
+            return Blame::default();
+        }
         Blame { response: self.series.response.clone(), ..self.blame.clone() }
     }
 

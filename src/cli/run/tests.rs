@@ -72,7 +72,7 @@ fn the_defaults_in_help_are_those_of_the_code() {
             "--close" => "-f",
             "--pattern" => "-R 7",
             "--send-bytes" | "--expect-bytes" => "tcp://127.0.0.1:7",
-            "--op" | "--monitors" | "--circuits" | "--profile" => "ca://127.0.0.1:7/P",
+            "--op" | "--monitors" | "--circuits" | "--profile" | "--search" => "ca://127.0.0.1:7/P",
             _ => "",
         };
         let without = run(beside).unwrap();
