@@ -88,7 +88,7 @@ class Known(Serve):
     """A server that behaves as told; what it says of itself at its end is in `figures`."""
 
     def __init__(self, options, folder, behaviour):
-        super().__init__(options.server_cpu, folder, 64, options.onrush)
+        super().__init__(options.server_cpu, folder, Work("accuracy", "kept", 64), options.onrush)
         self.behaviour, self.figures = behaviour, None
         self.log = self.root / f"{self.name}.log"
         self.log.unlink(missing_ok=True)
