@@ -8,12 +8,10 @@ The server has one core and the client another. Loopback only; ends only what it
 """
 
 import argparse
-import datetime
 import importlib.metadata
 import os
 import pathlib
 import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -23,7 +21,11 @@ import ends
 import rows
 from measure import run_row
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+# What the page and the machine have in common with the other benches.
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
+
+import paper
+from paper import ROOT, notice
 
 
 def main():
@@ -41,7 +43,7 @@ def main():
             said[name] = table_of(table, options, place)
     print("\n\n".join(said.values()))
     if options.write:
-        write(options.write, said)
+        paper.write(options.write, said)
 
 
 def options_of(arguments):
@@ -88,33 +90,13 @@ def median_cell(row, seen, key, form):
 
 
 def machine(options):
-    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
-    cpu = re.search(r"model name\s*: (.*)", cpuinfo)
-    date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True,
-                            capture_output=True).stdout.strip()
     onrush = subprocess.run([options.onrush, "-V"], text=True, capture_output=True).stdout.strip()
     packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in
                          ("softioc", "aioca", "p4p", "epicscorelibs", "pvxslibs"))
-    return (f"- {date}; Linux {platform.release()}; {os.cpu_count()} x "
-            f"{cpu.group(1) if cpu else platform.machine()}; commit {commit or 'unknown'}\n"
+    return (f"{paper.machine()}\n"
             f"- medians of {options.repeats} runs of {options.seconds:g} s; server on CPU "
             f"{options.server_cpu}, client on CPU {options.client_cpu}\n"
             f"- {onrush}; Python {platform.python_version()}; {packages}")
-
-
-def write(path, said):
-    text = path.read_text()
-    for name, body in said.items():
-        block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.S)
-        text, count = block.subn(lambda m: f"{m[1]}\n{body}\n\n{m[2]}", text)
-        if not count:
-            sys.exit(f"epics: {path} has no <!-- {name} --> ... <!-- end {name} -->")
-    path.write_text(text)
-
-
-def notice(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
