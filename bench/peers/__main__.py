@@ -69,7 +69,8 @@ def options_of(arguments):
         help="rounds of --log all against none, and of --before against now (%(default)s)")
     add("--seconds", type=int, default=4, help="length of a run, whole (%(default)s)")
     add("--only", action="append", help="a section or a piece of work; repeatable")
-    add("--responder", action="append", choices=("serve", "nginx"), help="default: both")
+    add("--responder", action="append", choices=("serve", "nginx"),
+        help="default: serve, and nginx where 64 connections or 64 KiB are asked of it")
     add("--client-cpu", type=int, default=1)
     add("--server-cpu", type=int, default=0)
     add("--spread", action="store_true",
@@ -115,10 +116,7 @@ def build_floor():
 
 
 def responders(options, folder, work, onrush):
-    chosen = options.responder or ("serve", "nginx")
-    # What is compared with itself needs one server only.
-    if work.section in (*works.PAIRED, "shapes", "shards", "many", "faults"):
-        chosen = chosen[:1]
+    chosen = options.responder or work.servers
     for name in chosen:
         if name == "serve":
             yield Serve(options.server_cpu, folder, work, onrush)

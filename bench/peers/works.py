@@ -16,6 +16,7 @@ class Work:
     body_bytes: int = SMALL
     label: str = ""
     seconds: int = 0  # 0: as long as the others
+    servers: tuple = ("serve",)
 
     @property
     def name(self):
@@ -32,14 +33,19 @@ class Work:
         return f"{self.kind}, {self.connections} connection{plural}{body}{rate}"
 
 
+BOTH = ("serve", "nginx")
+
 WORKS = (
-    *(Work("kept", "kept", n) for n in (1, 16, 64, 256)),
-    *(Work("fresh", "fresh", n) for n in (16, 64, 256)),
+    *(Work("kept", "kept", n) for n in (1, 16)),
+    Work("kept", "kept", 64, servers=BOTH),
+    Work("kept", "kept", 256),
+    Work("fresh", "fresh", 16),
+    Work("fresh", "fresh", 64, servers=BOTH),
+    Work("fresh", "fresh", 256),
     *(Work("recycle", "recycle", n) for n in (16, 64, 256)),
-    Work("bodies", "kept", 16, body_bytes=KIB64),
+    Work("bodies", "kept", 16, body_bytes=KIB64, servers=BOTH),
     Work("bodies", "kept", 16, body_bytes=MIB1),
-    Work("open", "kept", 64, rate=20_000),
-    Work("open", "kept", 64, rate=50_000),
+    *(Work("open", "kept", 64, rate=rate, servers=BOTH) for rate in (20_000, 50_000)),
     Work("log", "kept", 64),
     Work("evidence", "kept", 64),
     Work("evidence", "fresh", 64, label="fresh"),
