@@ -47,6 +47,7 @@ WORKS = (
     Work("bodies", "kept", 16, body_bytes=MIB1),
     *(Work("open", "kept", 64, rate=rate, servers=BOTH) for rate in (20_000, 50_000)),
     Work("log", "kept", 64),
+    Work("top", "kept", 64),
     Work("evidence", "kept", 64),
     Work("evidence", "fresh", 64, label="fresh"),
     Work("shards", "kept", 64),
@@ -92,7 +93,7 @@ OPEN_SHAPES = {
 
 
 # Two that do the same work, pair by pair; what changes from the first to the second is told.
-PAIRED = ("log", "evidence")
+PAIRED = ("log", "top", "evidence")
 
 
 def contenders(work, onrush, before, floor, peers):
@@ -101,6 +102,8 @@ def contenders(work, onrush, before, floor, peers):
         return [Onrush(before, "before"), Onrush(onrush, "after")]
     if work.section == "log":
         return [Onrush(onrush, f"--log {mode}", ["--log", mode]) for mode in ("none", "all")]
+    if work.section == "top":
+        return [Onrush(onrush, "alone"), Onrush(onrush, "watched", watched=True)]
     if work.section == "shards":
         # All on the client's one core: what more shards cost, and not what more cores yield.
         return [Onrush(onrush, f"-t {n}", ["-t", str(n)]) for n in (1, 2, 4)]
