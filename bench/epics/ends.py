@@ -9,7 +9,6 @@ from dataclasses import dataclass
 HERE = pathlib.Path(__file__).resolve().parent
 PREFIX = "LAB:S"
 CA_PORT, CA_REPEATER, PVA_PORT, PVA_BROADCAST = 15064, 15065, 15075, 15076
-# How long before its end a server falls silent, for clients to see the final values.
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ class Tool:
     binary = ""
     says_version = ["--version"]
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, name=None, extra=()):
         self.path = path or shutil.which(self.binary)
+        self.name, self.extra = name or self.name, list(extra)
 
     def version(self):
         said = subprocess.run([self.path, *self.says_version], capture_output=True, text=True)
@@ -35,10 +36,6 @@ class Onrush(Tool):
 
     name = "onrush"
     binary = "onrush"
-
-    def __init__(self, path, name="onrush", extra=()):
-        super().__init__(path)
-        self.name, self.extra = name, list(extra)
 
     def command(self, work, url, seconds, place):
         rate = ["-R", str(work.rate)] if work.rate else []
@@ -73,10 +70,6 @@ class Floor(Tool):
 
     name = "floor"
     binary = "floor"
-
-    def __init__(self, path, name="floor", extra=()):
-        super().__init__(path)
-        self.name, self.extra = name, list(extra)
 
     def version(self):
         return "bench/floor.rs of this tree"
