@@ -9,7 +9,7 @@ mod control;
 mod costs;
 mod course;
 mod finder;
-mod gaps;
+mod holes;
 mod list;
 mod ports;
 mod run;

@@ -106,7 +106,8 @@ impl Serving {
     /// The address cannot be listened on, a CPU is not there, or there is no ring.
     pub fn start(plan: &ServePlan) -> Result<Self, ServeError> {
         if plan.shards > 1 {
-            // Shards share the address, and would with anybody else of this user who does.
+            // The shards share the address (SO_REUSEPORT), which any process of this user could
+            // then share, too. So it is first bound alone.
             let alone = TcpListener::bind(plan.listen);
             drop(alone.map_err(|error| ServeError::Listen(plan.listen, error))?);
         }
@@ -170,7 +171,7 @@ impl Serving {
         self.shards.push(shard.map_err(ServeError::Thread)?);
         match told.recv() {
             Ok(address) => Ok(address),
-            // It ended without a word: its result says why.
+            // It ended before it could listen: its result says why.
             Err(_) => match self.shards.pop().map(JoinHandle::join) {
                 Some(Ok(Err(error))) => Err(error),
                 _ => Err(ServeError::died()),
@@ -183,7 +184,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for shard in self.shards.drain(..) {
-            // Who does not ask how it ended does not want to know.
+            // Dropped without `stop`: nobody asks how it ended.
             let _ = shard.join();
         }
     }
@@ -199,7 +200,7 @@ fn run_shard<T: Target>(
 ) -> Result<Served, ServeError> {
     let cpu = plan.cpus.0[index % plan.cpus.0.len()];
     cpu::pin_to(cpu).map_err(ServeError::Thread)?;
-    // A delay ends when it is over, not 50 us later; where this is forbidden, it does.
+    // Without this a sleep ends 50 us late; where it is forbidden, delays are longer by that.
     let _ = cpu::set_timer_slack(1);
     let limit = resource::raise_file_limit().or_else(|_| resource::file_limit());
     let slots = limit.map_or(1024, |limit| limit.soft).min(SLOTS_MAX) as u32;
@@ -222,7 +223,7 @@ fn run_shard<T: Target>(
     let behaviour = plan.behaviour.clone();
     let manner = Manner { index: index as u32, idle: plan.idle, behaviour };
     let shard = Shard::new(target, ring, clock, slots, (manner, station));
-    // Nobody waits for it where the target is being dropped.
+    // Nobody receives it where the target is being dropped.
     let _ = tell.send(address);
     shard.run(stop)
 }
