@@ -8,10 +8,12 @@
 //!     ├─ target     what to answer, sans-IO: http, echo
 //!     ├─ behaviour  how: how long it takes, and what goes wrong
 //!     ├─ station    when: the line before the workers
-//!     └─ agenda     what is not due yet
+//!     ├─ agenda     what is not due yet
+//!     └─ acceptor   when clients are let in
 //!   epics    PVs, which speak unasked: a loop and rules of their own
 //! ```
 
+mod acceptor;
 mod agenda;
 mod behaviour;
 mod echo;
@@ -217,7 +219,7 @@ fn run_shard<T: Target>(
         lowest_step: 0,
     })?;
     let address = ring
-        .listen(shard::LISTENER, plan.listen, plan.shards > 1)
+        .listen(acceptor::LISTENER, plan.listen, plan.shards > 1)
         .map_err(|error| ServeError::Listen(plan.listen, error))?;
     let clock = KernelClock::new(ClockName::Monotonic);
     let behaviour = plan.behaviour.clone();
