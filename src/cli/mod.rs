@@ -1,4 +1,4 @@
-//! As typed -> as meant; the only place that prints.
+//! From the command line as typed to what it means; the only place that prints.
 //!
 //! A line goes through `normalise` (one spelling), `args` (argh: words in their fields) and the
 //! command's own file (values, checked, complete); only then is anything done.

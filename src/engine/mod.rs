@@ -21,7 +21,7 @@ mod shard;
 pub use circuits::CircuitShard;
 pub use control::{Control, Live, Stop};
 pub use finder::{FindError, Quest, find};
-pub use ports::{Endpoint, LeftOver, PortPool};
+pub use ports::{Endpoint, PortPool};
 pub use run::{Ended, Run, RunError, Standing};
 pub use seams::{Edges, Parts, ShardError, ShardYield};
 pub use shard::Shard;

@@ -188,7 +188,7 @@ impl Ours {
     }
 
     /// The same as a share of the response there, 0 to 1.
-    pub fn share_at(&self, quantile: Quantile) -> Option<f64> {
+    pub(super) fn share_at(&self, quantile: Quantile) -> Option<f64> {
         let response = self.response.quantile(quantile)?;
         self.at(quantile).map(|ours| ours.0 as f64 / response.0.max(1) as f64)
     }

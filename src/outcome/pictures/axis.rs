@@ -2,7 +2,7 @@
 
 use crate::unit::Nanos;
 
-/// Where values lie on paper.
+/// Where values lie in a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     /// Equal ratios are equally long; else equal differences.

@@ -1,4 +1,4 @@
-//! Distributions as lines on paper.
+//! Distributions as lines in a picture.
 
 use crate::stats::{Blocks, Distribution, SAMPLES_BEYOND_MIN};
 use crate::unit::{Nanos, Quantile};
