@@ -10,7 +10,6 @@ it was itself: where that is more than nothing, it is the machine that was measu
 import argparse
 import collections
 import json
-import os
 import pathlib
 import random
 import shlex
@@ -40,9 +39,7 @@ SECONDS_MIN = 15
 def main():
     options = options_of(sys.argv[1:])
     random.seed(options.seed)
-    if not os.access(options.onrush, os.X_OK):
-        sys.exit(f"accuracy: no {options.onrush}: 'cargo build --release' makes it")
-    notice(f"load average {os.getloadavg()[0]:.2f}: it should be near 0 before a measurement")
+    paper.begin("accuracy", options.onrush)
     paths = {tool.binary: options.tool.get(tool.binary) or shutil.which(tool.binary)
              for tool in (tools.Wrk, tools.Wrk2, tools.Oha, tools.Ab)}
     said = collections.defaultdict(list)
@@ -55,9 +52,7 @@ def main():
             said["equal"].append(equal_runs(options, folder, place))
     said = {"machine": [machine(options, paths)]} | said
     said = {name: "\n\n".join(tables) for name, tables in said.items()}
-    print("\n\n".join(said.values()))
-    if options.write:
-        paper.write(pathlib.Path(options.write), said)
+    paper.publish(said, options.write)
 
 
 def options_of(arguments):

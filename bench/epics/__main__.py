@@ -9,7 +9,6 @@ The server has one core and the client another. Loopback only; ends only what it
 
 import argparse
 import importlib.metadata
-import os
 import pathlib
 import platform
 import statistics
@@ -29,9 +28,7 @@ from paper import ROOT, notice
 
 def main():
     options = options_of(sys.argv[1:])
-    if not os.access(options.onrush, os.X_OK):
-        sys.exit(f"epics: no {options.onrush}: 'cargo build --release' makes it")
-    notice(f"load average {os.getloadavg()[0]:.2f}: it should be near 0 before a measurement")
+    paper.begin("epics", options.onrush)
     said = {"machine": machine(options)}
     with tempfile.TemporaryDirectory(prefix="onrush-epics-") as folder:
         place = ends.Place(options.onrush, pathlib.Path(folder), options.server_cpu,
@@ -40,9 +37,7 @@ def main():
             if options.only and name not in options.only:
                 continue
             said[name] = table_of(table, options, place)
-    print("\n\n".join(said.values()))
-    if options.write:
-        paper.write(options.write, said)
+    paper.publish(said, options.write)
 
 
 def options_of(arguments):
@@ -54,8 +49,7 @@ def options_of(arguments):
     add("--server-cpu", type=int, default=0)
     add("--client-cpu", type=int, default=1)
     add("--onrush", default=str(ROOT / "target/release/onrush"))
-    add("--write", metavar="FILE", type=pathlib.Path,
-        help="put the tables between the markers of FILE")
+    add("--write", metavar="FILE", help="put the tables between the markers of FILE")
     return parser.parse_args(arguments)
 
 

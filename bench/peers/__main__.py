@@ -37,8 +37,7 @@ def main():
     random.seed(options.seed)
     peers = installed(options.install)
     onrush = options.onrush or str(ROOT / "target/release/onrush")
-    if not os.access(onrush, os.X_OK):
-        sys.exit(f"peers: no {onrush}: 'cargo build --release' makes it")
+    paper.begin("peers", onrush)
     floor = options.floor or build_floor()
     if options.before and not os.access(options.before, os.X_OK):
         sys.exit(f"peers: --before {options.before}: no such binary; build the earlier commit")
@@ -46,7 +45,6 @@ def main():
     if not chosen:
         names = " ".join([*SECTIONS, *(work.name for work in works.WORKS)])
         sys.exit(f"peers: --only: one of {names}; evidence needs --before")
-    notice(f"load average {os.getloadavg()[0]:.2f}: it should be near 0 before a measurement")
     results = defaultdict(dict)
     with tempfile.TemporaryDirectory(prefix="onrush-peers-") as folder:
         place = SimpleNamespace(cpu=options.client_cpu, data=f"{folder}/run.data")
@@ -57,9 +55,7 @@ def main():
                     measure(options, work, responder, crew, place)
     said = {"machine": machine(options, onrush, peers)}
     said |= {name: tables.section(name, result) for name, result in results.items()}
-    print("\n\n".join(said.values()))
-    if options.write:
-        paper.write(pathlib.Path(options.write), said)
+    paper.publish(said, options.write)
 
 
 def options_of(arguments):

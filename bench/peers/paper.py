@@ -22,6 +22,20 @@ def machine():
             f"{cpu.group(1) if cpu else platform.machine()}; commit {commit or 'unknown'}")
 
 
+def begin(program, onrush):
+    """Ends the program where there is no Onrush to measure; says how busy the machine is."""
+    if not os.access(onrush, os.X_OK):
+        sys.exit(f"{program}: no {onrush}: 'cargo build --release' makes it")
+    notice(f"load average {os.getloadavg()[0]:.2f}: it should be near 0 before a measurement")
+
+
+def publish(said, path):
+    """Prints the sections, and puts them on the page at `path` where one is wanted."""
+    print("\n\n".join(said.values()))
+    if path:
+        write(pathlib.Path(path), said)
+
+
 def write(path, said):
     """Puts each section between its markers; those that were not measured stay as they are."""
     text = path.read_text()

@@ -15,8 +15,9 @@ class Tool:
     binary = ""
     says_version = ["--version"]
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, name=None, extra=()):
         self.path = path or shutil.which(self.binary)
+        self.name, self.extra = name or self.name, list(extra)
 
     def version(self):
         said = subprocess.run([self.path, *self.says_version], capture_output=True, text=True)
@@ -40,9 +41,9 @@ class Onrush(Tool):
     name = "onrush"
     binary = "onrush"
 
-    def __init__(self, path, name="onrush", extra=(), watched=False):
-        super().__init__(path)
-        self.name, self.extra, self.watched = name, list(extra), watched
+    def __init__(self, path, name=None, extra=(), watched=False):
+        super().__init__(path, name, extra)
+        self.watched = watched
 
     def beside(self, place):
         return [self.path, "top", place.data] if self.watched else None
@@ -80,10 +81,6 @@ class Floor(Tool):
 
     name = "floor"
     binary = "floor"
-
-    def __init__(self, path, name="floor", extra=()):
-        super().__init__(path)
-        self.name, self.extra = name, list(extra)
 
     def version(self):
         return "bench/floor.rs of this tree"

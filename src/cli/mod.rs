@@ -1,6 +1,6 @@
-//! As typed -> as meant; the only place that prints.
+//! From the command line as typed to what it means; the only place that prints.
 //!
-//! A line goes through `normal` (one spelling), `args` (argh: words in their fields) and the
+//! A line goes through `normalise` (one spelling), `args` (argh: words in their fields) and the
 //! command's own file (values, checked, complete); only then is anything done.
 
 mod args;
@@ -10,7 +10,7 @@ mod error;
 mod exit;
 mod floors;
 mod help;
-mod normal;
+mod normalise;
 mod output;
 mod plot;
 mod report;
@@ -29,7 +29,7 @@ use args::{
 };
 use doctor::DoctorCommand;
 use error::CliError;
-use normal::Line;
+use normalise::Line;
 use plot::PlotCommand;
 use report::ReportCommand;
 use run::RunCommand;
@@ -80,7 +80,7 @@ fn perform(typed: impl Iterator<Item = OsString>, terminal: &Terminal) -> Result
         }),
         _ => {
             let names = commands().into_iter().map(|command| command.name);
-            let nearest = normal::nearest(command, names);
+            let nearest = normalise::nearest(command, names);
             Err(CliError::UnknownCommand { typed: command.clone(), nearest })
         }
     }
@@ -126,7 +126,7 @@ fn prepare<A: FromArgs + ArgsInfo>(
     perform: impl FnOnce(&A) -> Result<Exit, CliError>,
 ) -> Result<Exit, CliError> {
     let info = A::get_args_info();
-    match normal::normalise(&info, typed)? {
+    match normalise::normalise(&info, typed)? {
         Line::Help => show(terminal, &help::of_command(&info, groups)),
         Line::Version => show(terminal, VERSION),
         Line::Words(words) => perform(&parse(info.name, &words)?),

@@ -84,7 +84,7 @@ impl Output {
         Ok(Self { format, json, latency, series: None, timeseries: false, interval })
     }
 
-    /// Prints what `summary` has of `logs`, of which it is.
+    /// Prints `summary`, which is that of `logs`.
     ///
     /// # Errors
     /// A log cannot be read any more, or stdout does not take it.
@@ -131,7 +131,8 @@ impl Output {
         terminal.print(&text)
     }
 
-    /// Whether it is made of requests one by one, or over time: of those that the log keeps.
+    /// Whether it shows single requests, or the run over time: then it has only those that the log
+    /// keeps.
     fn is_of_requests(&self) -> bool {
         self.timeseries || matches!(self.format, Format::Csv | Format::Hlog)
     }
@@ -145,7 +146,7 @@ impl Output {
     }
 }
 
-/// Each log with its own summary, which has its own cut: what settles when is a matter of the run.
+/// Each log with its own summary and cut: where the warm-up ends differs from run to run.
 fn each_own<'a>(
     summary: &'a Summary,
     logs: &'a [PathBuf],

@@ -139,7 +139,8 @@ impl Bench<'_> {
             ..RunArgs::default()
         };
         let quiet = self.terminal.quiet_if(true);
-        // A run pins its main thread, and the next one is to find all CPUs again.
+        // A run pins its main thread: in a thread of its own, so that the next run finds all CPUs
+        // again.
         let measured = thread::scope(|scope| scope.spawn(|| measure(&args, &quiet)).join());
         let died = || CliError::CannotRun("a run of the selftest panicked".into());
         match measured.map_err(|_| died())?? {

@@ -61,7 +61,7 @@ impl Terminal {
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
         let written = write(&mut out);
         let flushed = written.and_then(|()| out.flush().map_err(ExportError::Out));
-        // What it could not write it is not to try again.
+        // What could not be written is not to be tried again when `out` is dropped.
         let _ = out.into_parts();
         match flushed {
             Err(ExportError::Log(error)) => Err(CliError::CannotRun(error.to_string())),
@@ -181,8 +181,8 @@ fn line(goal: Goal, standing: &Standing) -> String {
     )
 }
 
-/// The whole of the terminal that stdout is, drawn over and over. When the value goes what was
-/// there before is back, with the last picture below it.
+/// The terminal of stdout as a screen that is drawn over and over. Dropped, it restores what was
+/// there before and prints the last picture below it.
 #[derive(Debug)]
 pub(super) struct FullScreen {
     last: String,

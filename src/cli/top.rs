@@ -63,7 +63,7 @@ fn watch(command: &TopCommand, terminal: &Terminal) -> Result<Exit, CliError> {
     let clock = KernelClock::new(ClockName::Monotonic);
     let reader = log.reader();
     let mut live = Live::new(reader.plan().clone(), reader.environment().clone(), reader.epoch());
-    // What was before is no interval of ours, but belongs to the whole.
+    // What happened before is not shown as an interval; it counts in the totals.
     let mut following = log.read_on(|shard, entry| live.take(shard, entry)).map_err(unreadable)?;
     live.pass_over();
     let name = command.log.display().to_string();

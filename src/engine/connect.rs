@@ -26,7 +26,7 @@ pub(super) const RETRY_AFTER: Nanos = Nanos::from_millis(10);
 pub(super) const OPENING_MAX: u32 = 128;
 
 impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
-    /// Opens slots before the start, as many at a time as is polite.
+    /// Opens slots before the start, at most [`OPENING_MAX`] at a time.
     pub(super) fn open_more(&mut self, now: Instant) {
         let slots = self.conns.len() as u32;
         while self.tried < slots
@@ -114,7 +114,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         self.retry(slot, now);
     }
 
-    /// Something else holds the slot's port: the next one will do.
+    /// Something else holds the slot's port: opens it from the next one.
     #[cold]
     fn open_elsewhere(&mut self, slot: u32, now: Instant) {
         if let Some(endpoint) = self.conns[slot as usize].endpoint.take() {

@@ -1,7 +1,7 @@
 //! What a shard's own work usually takes, learned from its passes.
 //!
-//! Without it an honest batch of 64 sends would look like a time in which the shard was away, or
-//! the allowance for it would hide every shorter one.
+//! Without it a batch of 64 sends would look like a hole, and a fixed allowance for such a batch
+//! would hide every shorter hole.
 
 /// What a pass of the loop did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,8 +32,8 @@ const SIZES: usize = 8;
 const COST_MIN: u64 = 100;
 const COST_MAX: u64 = 50_000;
 
-/// An estimate of a median after another sample, above it or not: it moves by a sixteenth of
-/// itself, so that a few samples with a hole in them cannot lift it.
+/// The estimate of a median after one more sample, of which only is known whether it lies above: a
+/// step of a sixteenth up or down, so that a few samples with a hole in them cannot lift it.
 #[inline]
 pub(super) fn toward(estimate: u64, is_above: bool) -> u64 {
     let step = estimate / 16 + 1;

@@ -3,7 +3,7 @@
 
 use super::control::{Control, Live, Stop};
 use super::costs::Work;
-use super::gaps::{Gaps, Pass};
+use super::holes::{HoleTracker, Pass};
 use super::schedule::{Due, Schedule};
 use super::seams::{Edges, ShardYield};
 use crate::evidence::{Busy, Outcome, Phase, Request, Step, Tally};
@@ -20,10 +20,11 @@ pub(super) const WAKE_EARLY: Nanos = Nanos::from_micros(80);
 /// How often a shard tells how far it is: the main thread looks less often.
 const TELL_EVERY: Nanos = Nanos::from_millis(5);
 
-/// More completions than will come: a wait for time alone.
+/// More completions than ever come at once: a wait for these ends by its timeout.
 const NOTHING: u32 = 1 << 14;
 
-/// Of a millisecond each, in all: a log that can still grow has grown by then.
+/// Most waits for room in the log, of a millisecond each: a log that can still grow has grown by
+/// then.
 const LOG_WAITS_MAX: u32 = 10_000;
 
 /// How far a shard is, and what it has counted.
@@ -58,7 +59,7 @@ pub(super) struct Course<'a> {
     /// What this pass did so far.
     pub(super) work: Work,
     /// Times in which we were not there.
-    pub(super) gaps: Gaps,
+    pub(super) holes: HoleTracker,
     told_at: Instant,
     passes: u64,
     pub(super) stale: u64,
@@ -112,7 +113,7 @@ impl<'a> Course<'a> {
             last_pass: Instant::ZERO,
             waited: Nanos::ZERO,
             work: Work::default(),
-            gaps: Gaps::new(plan),
+            holes: HoleTracker::new(plan),
             told_at: Instant::ZERO,
             passes: 0,
             stale: 0,
@@ -149,7 +150,7 @@ impl<'a> Course<'a> {
             idle,
         };
         self.work = Work { handled: came, ..Work::default() };
-        if let Some(lost) = self.gaps.note(&pass) {
+        if let Some(lost) = self.holes.note(&pass) {
             self.keep_hole(log, &pass, lost);
         }
     }
@@ -158,11 +159,11 @@ impl<'a> Course<'a> {
     fn keep_hole(&mut self, log: &mut impl Append, pass: &Pass, lost: Nanos) {
         let begins = self.phase < Phase::Measure && pass.to > self.measure_at;
         let phase = if begins { Phase::Measure } else { self.phase };
-        let hole = self.gaps.keep(pass, lost, phase);
+        let hole = self.holes.keep(pass, lost, phase);
         log.hole(&hole);
     }
 
-    /// A pass ends by a submit that waits like this.
+    /// Ends a pass, whose submit is to wait like this.
     #[inline]
     pub(super) fn leave(&mut self, wait: Wait) {
         self.waited = match wait {
@@ -192,7 +193,7 @@ impl<'a> Course<'a> {
         if self.phase < Phase::Measure {
             self.schedule.advance(now.min(self.end_at));
             if self.control.stopped() != Stop::Run {
-                // Stopped before it began: it is empty, but it has two edges.
+                // Stopped before the measure phase began: it is empty, but it has two edges.
                 self.begin_measure(queue, edges);
                 self.end_measure(now, queue, edges);
             }
@@ -204,7 +205,7 @@ impl<'a> Course<'a> {
         self.phase = Phase::Measure;
         self.before = queue.counters();
         self.passes = 0;
-        self.gaps.begin();
+        self.holes.begin();
         edges.begin();
     }
 
@@ -233,7 +234,7 @@ impl<'a> Course<'a> {
         self.tally.connections_ended = self.tally.connections_started - self.connections_open;
         edges.end();
         let never_waits = self.plan.rate != Rate::Max && self.plan.idle == Idle::Spin;
-        let busy = self.gaps.busy(never_waits);
+        let busy = self.holes.busy(never_waits);
         self.measured = Some(Measured { counters: queue.counters(), passes: self.passes, busy });
     }
 
@@ -408,8 +409,8 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// A backlog may be larger than what the log has ready: nothing hurries any more, so its
-    /// keeper is given time; a run that is given up, or whose disk is full, goes on without.
+    /// Waits for room in the log, since a backlog may be larger than what is ready, and nothing is
+    /// urgent any more. A run that is abandoned, or whose disk is full, goes on without.
     fn await_log(&self, log: &mut impl Append, queue: &mut impl Queue, patience: &mut u32) {
         while *patience > 0 && !log.has_room() && self.control.stopped() != Stop::Abandon {
             *patience -= 1;
@@ -439,7 +440,7 @@ impl<'a> Course<'a> {
             stale_completions: self.stale,
             buffers_exhausted: self.buffers_exhausted,
             busy: measured.busy,
-            holes: self.gaps.into_holes(),
+            holes: self.holes.into_holes(),
             open_ns: self.open_ns,
             ended_at: self.ended_at,
             last_done_at: self.last_done_at,

@@ -17,11 +17,10 @@ pub struct Endpoint {
 
 /// A pair that an earlier run left in TIME_WAIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LeftOver {
-    /// Which pair.
-    pub endpoint: Endpoint,
+pub(super) struct LeftOver {
+    pub(super) endpoint: Endpoint,
     /// When it can be used again.
-    pub free_at: Instant,
+    pub(super) free_at: Instant,
 }
 
 /// The pairs of one shard.
@@ -51,7 +50,7 @@ impl PortPool {
     }
 
     /// Keeps pairs back that earlier runs left in TIME_WAIT.
-    pub fn keep_back(&mut self, mut left_over: Vec<LeftOver>) {
+    pub(super) fn keep_back(&mut self, mut left_over: Vec<LeftOver>) {
         left_over.sort_unstable_by_key(|left| left.endpoint);
         let is_left = |endpoint: &Endpoint| {
             left_over.binary_search_by_key(endpoint, |left| left.endpoint).is_ok()
@@ -82,17 +81,17 @@ impl PortPool {
     }
 
     /// Gives a pair back that a refused connection leaves as it was: it need not rest.
-    pub fn put_back(&mut self, endpoint: Endpoint) {
+    pub(super) fn put_back(&mut self, endpoint: Endpoint) {
         self.free.push_front((endpoint, Instant::ZERO));
     }
 
     /// Keeps a pair out for good, since something else holds it.
-    pub fn set_aside(&mut self, _endpoint: Endpoint) {
+    pub(super) fn set_aside(&mut self, _endpoint: Endpoint) {
         self.set_aside += 1;
     }
 
     /// Pairs set aside.
-    pub fn set_aside_count(&self) -> u64 {
+    pub(super) fn set_aside_count(&self) -> u64 {
         self.set_aside
     }
 }

@@ -14,7 +14,8 @@ use crate::sys::errno::{
 };
 use crate::unit::Instant;
 
-/// A request above this may have to wait for the peer to read: it is asked whether it went out.
+/// A request above this size may have to wait until the peer reads: its send is to complete in any
+/// case.
 const LARGE: u64 = 64 << 10;
 
 /// How a request ended.
@@ -62,14 +63,14 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
                 return false;
             }
             let Some(due) = self.course.schedule.take() else { return false };
-            let ready_at = if self.course.gaps.hide(due.intended_at) {
+            let ready_at = if self.course.holes.covers(due.intended_at) {
                 due.intended_at
             } else {
                 due.intended_at.max(self.conns[slot as usize].since)
             };
             if ready_at > due.intended_at {
                 if self.course.plan.on_cap == OnCap::Drop {
-                    // It met the cap, though we only come to it now that there is room.
+                    // It met the cap when it came due, although there is room by now.
                     self.course.turn_away(&mut self.log, due, Outcome::Dropped, now);
                     return true;
                 }
@@ -211,7 +212,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
     #[inline]
     fn on_answer(&mut self, slot: u32, answer: Answer, surplus: bool, now: Instant) {
         let mut end = End::answered(answer);
-        // A request that is still going out would mix with the next.
+        // What is left of a request that is still being sent would mix with the next.
         end.reusable &= !self.conns[slot as usize].sending;
         if surplus {
             end.reusable = false;
@@ -306,7 +307,7 @@ impl<Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'_, Q, C, P, L> {
         let request = request_of(slot, conn, end, last, now);
         conn.answered |= end.status != 0 || end.outcome == Outcome::Ok;
         if end.outcome == Outcome::Ok {
-            self.course.gaps.served(request.service());
+            self.course.holes.served(request.service());
             self.course.tally.connections_served += u64::from(!conn.served);
             conn.served = true;
         }

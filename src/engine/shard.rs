@@ -177,7 +177,8 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
     /// Handles the first `count` completions of the batch.
     #[inline]
     fn handle(&mut self, count: usize, now: Instant) {
-        // Lent out while its completions are handled; to make one anew would clear it each pass.
+        // Taken out of `self` while its completions are handled; a new one would have to be cleared
+        // each pass.
         let batch = std::mem::take(&mut self.batch);
         for completion in &batch[..count] {
             self.on_completion(completion, now);
@@ -200,7 +201,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
             Some(Kind::Bind) => self.on_bind(slot, completion.result, now),
             Some(Kind::Send) => self.on_send(slot, completion.result, now),
             Some(Kind::Socket | Kind::Option) => self.on_open_failed(slot, completion, now),
-            // Quiet ones: what they leave undone shows at the next operation.
+            // Quiet ones complete only if they fail, which shows at the slot's next operation.
             Some(Kind::Disconnect | Kind::Cancel | Kind::Close | Kind::Accept) | None => {}
         }
     }
@@ -214,7 +215,7 @@ impl<'a, Q: Queue, C: Clock, P: Protocol, L: Append> Shard<'a, Q, C, P, L> {
         while let Some(slot) = self.ripe(&self.thinking, self.course.plan.think, now) {
             self.think_over(slot, now);
         }
-        // Before the start each slot has one try, or a target out of reach would never be known.
+        // Before the start each slot has one try, or an unreachable target would be tried for ever.
         while self.course.phase != Phase::Connect
             && self.has_room()
             && let Some(slot) = self.ripe(&self.retrying, RETRY_AFTER, now)

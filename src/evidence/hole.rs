@@ -1,21 +1,21 @@
-//! A time in which a shard was not there.
+//! Holes: times in which a shard should have run and did not.
 
 use super::{Phase, Request, Slip};
 use crate::record;
 use crate::unit::{Instant, Nanos};
 
-/// The shortest hole: a pass that is late by less is not worth a word.
+/// The shortest hole. A pass that overruns by less is not reported.
 pub const HOLE_MIN: Nanos = Nanos::from_micros(20);
 
-/// A pass of a shard's loop of which neither its wait nor its work explains the whole: the shard
-/// was descheduled, stopped, or its CPU taken by the host.
+/// A pass of a shard's loop that took longer than its wait and its work explain: the shard was
+/// descheduled or stopped, or the host took its CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hole {
     /// When the pass began.
     pub from: Instant,
     /// When it ended.
     pub to: Instant,
-    /// The part of it that is not explained; at most its length.
+    /// The unexplained part of it; at most its length.
     pub lost: Nanos,
     /// The phase that it was seen in.
     pub phase: Phase,
@@ -26,14 +26,14 @@ pub struct Hole {
 pub enum Entry {
     /// A request that has ended.
     Request(Request),
-    /// A time without the shard; comes before every request that ended in the pass after it.
+    /// A hole; precedes every request that ended in the pass after it.
     Hole(Hole),
     /// An update that was not the next of its subscription.
     Slip(Slip),
 }
 
 record! {
-    /// What the holes of a shard came to.
+    /// The holes of a shard, counted.
     #[derive(Debug, Clone, Default, PartialEq, Eq)]
     pub struct Holes {
         /// How many.

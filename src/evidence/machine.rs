@@ -46,7 +46,7 @@ record! {
         pub error_bound_ppm: f64,
         /// Difference between the rate used and the rate over the whole run, in ppm.
         pub drift_ppm: Option<f64>,
-        /// Bound of the latter's own error, in ppm: a drift below it is none.
+        /// Error bound of `drift_ppm` itself, in ppm; a smaller drift is not significant.
         pub drift_bound_ppm: Option<f64>,
     }
 }

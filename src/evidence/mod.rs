@@ -1,5 +1,5 @@
 //! Plain data that a run gathers: what became of each request, what a shard counted, what the
-//! machine was. The log stores it, the checks read it, nobody here judges.
+//! machine was. The log stores it and the checks read it; nothing is judged here.
 
 mod floor;
 mod hole;

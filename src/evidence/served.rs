@@ -21,7 +21,7 @@ pub struct Served {
     pub failed: u64,
     /// Connections that were reset, as `--reset-rate` asked for.
     pub broken_off: u64,
-    /// How late the answers were that had to wait until they were due; of PVs the posts.
+    /// How late the delayed answers were; for PVs, the posts.
     pub lateness: Lateness,
     /// What a server of PVs counted beside; `None` of any other target.
     pub pvs: Option<PvsServed>,
@@ -36,7 +36,7 @@ pub struct Served {
 pub struct Lateness {
     /// Answers that had to wait until they were due.
     pub answers: u64,
-    /// Of these, how many left more than [`Lateness::MUCH`] after that.
+    /// Of these, how many left more than [`Lateness::MUCH`] late.
     pub much: u64,
     /// All lateness together, in ns.
     pub sum_ns: u64,
@@ -45,7 +45,7 @@ pub struct Lateness {
 }
 
 impl Lateness {
-    /// More than a thread that spins is ever late, unless it is kept from running.
+    /// A thread that spins is later than this only when it is kept from running.
     pub const MUCH: Nanos = Nanos::from_micros(50);
 
     /// Counts one answer.
@@ -108,22 +108,22 @@ pub struct PvsServed {
     pub updates: Updates,
     /// Clients that were closed because they were too far behind.
     pub cut_off: u64,
-    /// What was done wrong, as asked for.
+    /// Faults that the server made because it was asked to.
     pub flaws: FlawsDone,
 }
 
 /// What became of the values' changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Updates {
-    /// Posts of all PVs, whoever wanted to know. All shards post the same.
+    /// Posts of all PVs, subscribed to or not. All shards post the same ones.
     pub posted: u64,
     /// Messages about them to clients, the first of each subscription included.
     pub sent: u64,
-    /// Those that a newer one of the same subscription overtook before they were sent.
+    /// Updates replaced by a newer one of the same subscription before they were sent.
     pub merged: u64,
 }
 
-/// What was done wrong, as asked for.
+/// Faults that the server made because it was asked to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FlawsDone {
     /// Updates that were not sent.

@@ -1,4 +1,4 @@
-//! What a shard counted over the measure phase. Complete whatever the log keeps.
+//! What a shard counted over the measure phase: complete, however little the log keeps.
 
 use super::{Outcome, Phase, Request, Step};
 use crate::record;

@@ -2,8 +2,8 @@
 
 use crate::evidence::{Entry, Hole, Request, Slip};
 
-/// Takes requests as they end, and holes as they are seen. The log's writer is one; a `Vec` is one
-/// in tests.
+/// Takes requests as they end and holes as they are found. The log's writer implements it; in tests
+/// a `Vec` does.
 pub trait Append {
     /// Takes one request. Neither blocks nor allocates in a run.
     fn append(&mut self, request: &Request);

@@ -1,4 +1,4 @@
-//! Reads on in a log while its run writes it.
+//! Follows a log while its run writes it, as `tail -f` does.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use crate::evidence::Entry;
 /// Bytes that are read at a time.
 const WINDOW_BYTES: u64 = 256 << 10;
 
-/// A log, and how far it was read. It asks nothing of the run and holds nothing of it.
+/// A log, and how far it was read. The run does not notice that it is read.
 #[derive(Debug)]
 pub struct Follower {
     reader: Reader,
-    /// Chunks that are not read to their end: few, each shard fills one at a time.
+    /// Chunks that are not read to their end yet: few, since each shard fills one at a time.
     open: Vec<Opened>,
     /// The first chunk that was not there yet.
     next: u64,
@@ -59,7 +59,7 @@ impl Follower {
     /// # Errors
     /// The file cannot be read any more, or is damaged.
     pub fn read_on(&mut self, mut take: impl FnMut(u32, &Entry)) -> Result<Following, LogError> {
-        // Before its records are read: what is published after this look is for the next time.
+        // Asked before the records are read: what is published in between is read by the next call.
         let is_written = self.reader.is_written();
         self.reader = self.reader.again()?;
         while let Some((head, left)) = self.reader.chunk_head(self.next)? {

@@ -1,4 +1,4 @@
-//! The front of a log: what its words say, and which values are taken.
+//! The header of a log: its words, and the values that each may have.
 //!
 //! `docs/format-log.md` is the drawing; its tables are compared with these constants by a test.
 
@@ -12,7 +12,7 @@ pub(super) const PAGE_BYTES: u64 = 4096;
 pub(super) const VERSION: u64 = 1;
 /// A log begins with this.
 pub(super) const MAGIC: [u8; 8] = *b"\x89ONRUSH\n";
-/// Another value when it is read in the other byte order.
+/// Reads as another value in the other byte order.
 pub(super) const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 /// Bytes of a record, and of the header of a chunk.
 pub(super) const RECORD_BYTES: usize = crate::sys::map::RECORD_BYTES;

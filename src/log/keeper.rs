@@ -47,7 +47,7 @@ pub fn disk_needed(plan: &Plan) -> Option<ByteSize> {
         Some(count) => count,
         None => plan.rate.arrivals_in(Nanos(plan.duration.0.saturating_add(plan.warmup.0)))?,
     };
-    // How many fail or are slow nobody knows.
+    // How many will fail or be slow is not known beforehand.
     let is_known = !matches!(plan.log, LogMode::Errors | LogMode::Slow(_));
     is_known.then(|| ByteSize(record_bytes(plan, sessions)))
 }
@@ -62,7 +62,7 @@ fn record_bytes(plan: &Plan, sessions: u64) -> u64 {
     kept.saturating_mul(u64::from(plan.requests)).saturating_mul(RECORD_BYTES as u64)
 }
 
-/// How a log is cut.
+/// How a log is divided into chunks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     /// Bytes of a chunk.
@@ -71,15 +71,15 @@ pub(super) struct Shape {
     pub(super) lead_bytes: u64,
 }
 
-/// Ahead of each writer at least.
+/// The least memory that is kept ready ahead of each writer.
 const LEAD_BYTES_MIN: u64 = 1 << 20;
-/// Ahead of each writer where nothing is known of its pace.
+/// The same for a writer whose pace is not known beforehand.
 const LEAD_BYTES_OPEN: u64 = 16 << 20;
-/// Ahead of each writer at most: pages that are ready take memory.
+/// The most that is kept ready ahead of each writer: pages that are ready take memory.
 const LEAD_BYTES_MAX: u64 = 256 << 20;
 /// The lead lasts for this many [`Keeper::tend`]s at the pace that was seen.
 const LEAD_TENDS: u64 = 50;
-/// Ahead of each writer, pages are made writable again at each [`Keeper::tend`].
+/// The bytes ahead of each writer whose pages each [`Keeper::tend`] makes writable again.
 const WINDOW_BYTES: u64 = 256 << 10;
 
 impl Shape {
@@ -116,7 +116,7 @@ pub struct Keeper {
     chunks: u64,
 }
 
-/// The way of chunks to one writer.
+/// The chunks of one writer: handed over, in use, and how far it is.
 #[derive(Debug)]
 struct Lane {
     progress: Arc<Progress>,
@@ -203,9 +203,9 @@ impl Keeper {
         self.set(Word::Wall, wall_ns);
     }
 
-    /// The run has begun, and is worth the place of an older one: the log goes to its path, and
-    /// what is there already to `path.old`. A log whose keeper is dropped before that is gone.
-    /// To be called after [`Keeper::start`]; a second call does nothing.
+    /// Moves the log to its path, and what is there already to `path.old`: the run has begun, and
+    /// may take the place of an older one. If the keeper is dropped before this call, the log is
+    /// deleted. To be called after [`Keeper::start`]; a second call does nothing.
     ///
     /// # Errors
     /// The folder does not allow it any more.
@@ -248,11 +248,12 @@ impl Keeper {
             }
         }
         self.take_place()?;
-        // What is mapped must stay in the file.
+        // Unmapped before the file is cut: mapped pages must stay in it.
         self.lanes.clear();
         let at = self.chunk_at(used);
         self.place.set_len(at).map_err(LogError::unwritable("shorten", self.place.path()))?;
-        // Known before it is there, so that no reader takes it for a chunk.
+        // The offset is stored before the text is written, so that no reader takes the text for a
+        // chunk.
         self.set(Word::TrailerAt, at);
         self.set(Word::TrailerBytes, trailer.len() as u64);
         write_text(&self.place, at, trailer)?;
@@ -316,7 +317,7 @@ impl Lane {
         (Self { progress, ready, live, passed: 0, written: 0, pace: 0 }, writer)
     }
 
-    /// Takes notice of the writer's progress, and unmaps what is behind it.
+    /// Looks how far the writer is, and unmaps what is behind it.
     fn look(&mut self, shape: Shape) {
         let written = self.progress.written();
         let moved = (written - self.written) * RECORD_BYTES as u64;

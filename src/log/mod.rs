@@ -2,8 +2,8 @@
 //! then or later. `docs/format-log.md` has the drawing.
 //!
 //! A run holds a [`Keeper`] and a [`Writer`] per shard. The keeper, off the shards' CPUs, makes
-//! memory ready; a writer only stores to it: no fault, no lock, no syscall. A [`Reader`] takes
-//! whatever is there: a run at work, one that was killed, one that ended.
+//! memory ready; a writer only stores to it: no fault, no lock, no syscall. A [`Reader`] reads the
+//! log of any run: one at work, one that was killed, one that ended.
 
 mod append;
 mod chunk;

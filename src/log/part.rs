@@ -1,4 +1,4 @@
-//! A log in parts, for readers that work side by side.
+//! A log in parts, which several threads read side by side.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use super::reader::Reader;
 use super::record::{Record, entry};
 use crate::evidence::{Entry, Hole};
 
-/// Bytes that are read at a time: they stay in a core's own cache until they are understood.
+/// Bytes that are read at a time: few enough to stay in a core's own cache until they are decoded.
 const WINDOW_BYTES: usize = 256 << 10;
-/// Bytes that are read at a time where many parts are.
+/// Bytes that are read at a time where many parts are open at once.
 const FEW_BYTES: usize = 16 << 10;
 
 /// Consecutive chunks of one shard.
@@ -88,7 +88,7 @@ impl Part<'_> {
         Ok(holes)
     }
 
-    /// Its entries in their order, some at a time: for who reads several logs at once.
+    /// Its entries in their order, one by one: for reading several logs side by side.
     pub fn cursor(&self) -> Cursor<'_> {
         let window = Window::new(self, FEW_BYTES);
         Cursor { window, entries: Vec::new().into_iter() }
@@ -138,8 +138,7 @@ impl Iterator for Cursor<'_> {
     }
 }
 
-/// A part read through a buffer of its own, again and again: what is mapped would fault where
-/// the file shrinks meanwhile.
+/// Reads a part through a buffer. A mapping would fault if the file shrank meanwhile.
 #[derive(Debug)]
 struct Window<'a> {
     part: &'a Part<'a>,

@@ -1,8 +1,8 @@
-//! Where a log lies: beside its place until its run has begun, then in it.
+//! The path of a log: `path.new` until its run has begun, then `path`.
 //!
-//! A run that never begins leaves what is there as it was. Who holds the claim on `path.new`
-//! alone may put something in the place of `path`; the claim goes with the file when it takes
-//! its name, so that a log is claimed from its first byte to the end of its run.
+//! A run that never begins leaves an older log as it was. Only the holder of the lock on `path.new`
+//! may replace `path`. The lock stays with the file when it is renamed, so that a log is locked
+//! from its first byte to the end of its run.
 
 use std::fs::{self, File};
 use std::io;
@@ -78,8 +78,8 @@ impl Deref for Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(beside) = &self.beside {
-            // While it is still claimed: it cannot be another run's. Where it stays, the next
-            // run takes it over.
+            // Removed while it is still locked, so that it cannot be another run's. If this fails,
+            // the next run takes the file over.
             let _ = fs::remove_file(beside);
         }
     }
@@ -111,7 +111,7 @@ fn claim_beside(path: &Path, beside: &Path) -> Result<Claimed, LogError> {
             Err(error) if is_claimed(&error) => return Err(LogError::InUse(path.to_owned())),
             Err(error) => return Err(LogError::unwritable("claim", path)(error)),
         };
-        // Until it was claimed, another run may have given it its name, or removed it.
+        // Before we had the lock, another run may have renamed the file or removed it.
         let claimed = file.metadata().map_err(LogError::unwritable("claim", path))?;
         let is_same =
             |there: fs::Metadata| (there.dev(), there.ino()) == (claimed.dev(), claimed.ino());

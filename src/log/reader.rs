@@ -88,7 +88,7 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, or is not a log of this version.
     pub fn open(path: &Path) -> Result<Self, LogError> {
-        // A pipe would be waited for.
+        // To open a pipe would block.
         if !fs::metadata(path).map_err(LogError::unreadable(path))?.is_file() {
             return Err(LogError::Refused(path.to_owned(), Refusal::NotAFile));
         }
@@ -141,7 +141,7 @@ impl Reader {
     /// Whether a run has it and writes to it.
     pub(super) fn is_written(&self) -> bool {
         match &self.source {
-            // A claim of ours would be in the way of another's only for as long as this takes.
+            // If we get the lock ourselves, we hold it only for the length of this call.
             Source::File(file) => {
                 file.try_clone().and_then(claim).is_err_and(|error| is_claimed(&error))
             }
@@ -228,8 +228,8 @@ impl Reader {
     ) -> Result<&'b [[u8; RECORD_BYTES]], LogError> {
         let mut count = self.read(buffer, at)?;
         if self.state != State::Ended {
-            // A copy has no order: it may hold the end of a record and not yet its beginning.
-            // What the first copy shows as published, the second holds whole.
+            // A copy is not ordered: it may hold the end of a record and not yet its beginning. So
+            // it is made twice: what the first copy shows as published is whole in the second.
             let seen = published(&buffer[..count]) * RECORD_BYTES;
             count = self.read(&mut buffer[..seen], at)?;
         }
@@ -269,7 +269,7 @@ impl Reader {
         let words: Record = words_of(&head);
         let magic = words[ChunkWord::Magic as usize];
         if magic == 0 && self.state != State::Ended {
-            // Its keeper had given it room and not yet a name; nothing follows.
+            // It has room in the file, but its header is not written yet; nothing follows.
             return Ok(None);
         }
         let shard = u32::try_from(words[ChunkWord::Shard as usize]).unwrap_or(u32::MAX);

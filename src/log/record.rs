@@ -1,4 +1,4 @@
-//! A request as a record: eight words, the last of which says that the others are there.
+//! A request as a record: eight words, of which the last publishes the others.
 
 use super::header::{RECORD_BYTES, words_of};
 use super::{hole, slip};

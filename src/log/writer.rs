@@ -151,7 +151,8 @@ impl Append for Writer {
         }
     }
 
-    /// Whatever part of the sessions is kept, all holes are: there are few, and they tell of all.
+    /// All holes are kept, whatever part of the sessions is: there are few, and they concern all
+    /// sessions.
     #[cold]
     fn hole(&mut self, hole: &Hole) {
         if self.mode != LogMode::Nothing && self.publish(&hole::encode(hole, self.epoch)) {

@@ -9,7 +9,7 @@ use crate::unit::Nanos;
 
 use super::procfs;
 
-/// An idle state that takes longer to leave is a deep one: whoever wakes in it is late.
+/// An idle state that takes longer to leave counts as deep: a wake-up from it is late.
 const DEEP_EXIT: Nanos = Nanos::from_micros(20);
 
 /// What the kernel says of a CPU at a moment.

@@ -10,8 +10,8 @@ use crate::unit::{Instant, Nanos, Quantile};
 /// more than these.
 const REMEMBERED_MAX: usize = 1 << 16;
 
-/// A request is blamed where more than nine tenths of its response were ours: it tells of us, and
-/// not of the target.
+/// A request is *blamed* on us where more than nine tenths of its response were our own doing: it
+/// tells of the generator, and not of the target.
 const BLAMED_TENTHS: u64 = 9;
 
 /// The latest holes of a shard, apart and in order.
@@ -37,8 +37,8 @@ impl Span {
 }
 
 impl Recent {
-    /// None yet. `is_lag_ours`: what was ready and not sent waited for us, and for nothing that
-    /// the plan asked of us.
+    /// No hole yet. `is_lag_ours`: the plan itself makes no request lag, so that all lag is our own
+    /// doing.
     pub(super) fn new(is_lag_ours: bool) -> Self {
         Self { is_lag_ours, latest: VecDeque::new() }
     }
@@ -183,12 +183,12 @@ impl Ours {
     pub fn at(&self, quantile: Quantile) -> Option<Nanos> {
         let response = self.response.quantile(quantile)?;
         let ours = response.0.saturating_sub(self.net.quantile(quantile)?.0);
-        // What is less than the width of a bucket is no share.
+        // Less than the width of a bucket is not significant.
         Some(Nanos(if ours > response.0 / 1000 { ours } else { 0 }))
     }
 
     /// The same as a share of the response there, 0 to 1.
-    pub fn share_at(&self, quantile: Quantile) -> Option<f64> {
+    pub(super) fn share_at(&self, quantile: Quantile) -> Option<f64> {
         let response = self.response.quantile(quantile)?;
         self.at(quantile).map(|ours| ours.0 as f64 / response.0.max(1) as f64)
     }

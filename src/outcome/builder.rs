@@ -22,7 +22,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Nothing but what was asked and where.
+    /// A builder that has nothing yet but the plan and the machine.
     pub fn new(plan: Plan, environment: Environment) -> Self {
         Self {
             plan,

@@ -22,11 +22,11 @@ pub struct Beside {
 /// A response below this many times the floor is for the most part the machine's own.
 pub const NEAR_FLOOR: f64 = 3.0;
 
-/// Above this share of the most, the generator's own line may show in the response.
+/// Above this share of the most, queueing in the generator itself may show in the response.
 pub const NEAR_CEILING: f64 = 0.5;
 
 impl Summary {
-    /// Stands the run beside `floor`, which is that of its machine.
+    /// Compares the run with `floor`, which is that of its machine.
     pub fn stand_beside(&mut self, floor: Floor) {
         let p50 = self.figures.response.quantile(Quantile(500_000));
         let p50_ratio = p50

@@ -63,8 +63,8 @@ struct Begun {
 impl Recount {
     /// Nothing yet, at the beginning of a shard's log; the measure phase began at `measure_at`.
     pub fn new(plan: &Plan, measure_at: Instant) -> Self {
-        // In a rush, what is behind others is as late as one core takes to send them; a closed
-        // loop wants nothing at any time. Only holes are ours there.
+        // In a rush, a request lags as long as one core takes to send those before it; in a closed
+        // loop nothing is due at any time. Only holes are our own doing there.
         let is_lag_ours = plan.rate != Rate::Max && !matches!(plan.pattern, Pattern::Rush(_));
         Self {
             tally: Tally::prepared(),

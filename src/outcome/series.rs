@@ -27,7 +27,7 @@ words! {
 }
 
 record! {
-    /// The series of a shard, or of several merged. Never one number, never invented samples.
+    /// The series of a shard, or of several merged.
     ///
     /// | series | of which requests of the measure phase |
     /// |---|---|

@@ -32,7 +32,7 @@ pub struct Summary {
     pub records: u64,
     /// All shards' times, still mergeable.
     pub series: Series,
-    /// All shards' times, for paper.
+    /// All shards' times, frozen.
     pub figures: Figures,
     /// All shards' requests in intervals of time; those that the log kept.
     pub timeline: Timeline,
@@ -42,7 +42,7 @@ pub struct Summary {
     pub steady: Steady,
     /// What was our own doing in the response of the requests that the log kept, still mergeable.
     pub blame: Blame,
-    /// The same, for paper.
+    /// The same, frozen.
     pub ours: Ours,
     /// What became of the updates of subscriptions; `None` where there were none, or the run was
     /// killed.
@@ -168,7 +168,7 @@ impl Figures {
         }
     }
 
-    /// The series so far, for paper.
+    /// The series so far, frozen.
     pub fn of(series: &Series) -> Self {
         Self {
             response: series.response.freeze(),
@@ -289,7 +289,7 @@ impl Summary {
 
     /// The share of planned sessions that failed, were dropped or were left unserved, 0 to 1;
     /// `None` where none was planned.
-    pub fn error_share(&self) -> Option<f64> {
+    pub(super) fn error_share(&self) -> Option<f64> {
         let tally = &self.tally;
         let lost = tally.sessions_failed + tally.sessions_dropped + tally.sessions_unserved;
         (tally.sessions_planned > 0).then(|| lost as f64 / tally.sessions_planned as f64)

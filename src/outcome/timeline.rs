@@ -7,7 +7,7 @@ use crate::evidence::{Outcome, Phase, Request};
 use crate::stats::Coarse;
 use crate::unit::{Instant, Nanos};
 
-/// Width of the first intervals: doubled seven times it is 10 ms, which suits a run of 10 s.
+/// Width of the first intervals in ns: doubled seven times it is 10 ms, which suits a run of 10 s.
 const WIDTH_MIN: u64 = 78_125;
 
 /// The most intervals; with one more event they would be twice as wide, and half as many.
@@ -188,7 +188,8 @@ impl Timeline {
         let width = self.width().0 as f64;
         let (mut waiting, mut late, mut in_flight) = (0.0, 0.0, 0.0);
         self.intervals.iter().map(move |interval| {
-            // What was there before is there throughout, what came here for what was left.
+            // A request that came earlier is there for the whole interval, one that came here for
+            // the rest of it.
             let next = |there: &mut f64, came: Moments, went: Moments| {
                 let mean = *there + (came.left as f64 - went.left as f64) / width;
                 *there += came.count as f64 - went.count as f64;

@@ -1,4 +1,4 @@
-//! One line for each request, for who wants to look at them all.
+//! One line for each request.
 
 use std::fmt::Write as _;
 use std::io;

@@ -4,7 +4,7 @@ use crate::evidence::{ErrorCount, Step, Tally};
 use crate::protocol::Fault;
 use crate::sys::errno::errno_name;
 
-/// A kind of failure, for paper.
+/// A kind of failure, for reports.
 pub(super) struct Failure {
     pub(super) count: ErrorCount,
     /// The kernel's name for it, or what is wrong with the answer.

@@ -16,7 +16,6 @@ pub mod live;
 mod load;
 pub mod oha;
 pub mod served;
-mod spectrum;
 pub mod text;
 mod times;
 pub mod timeseries;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::figures::{
     PERCENTILES, UNKNOWN, binary, counted, maybe_count, maybe_time, number, per_second, time,
 };
-use super::{aperf, errors, findings, floor, spectrum, times, timeseries, updates};
+use super::{aperf, errors, findings, floor, hgrm, times, timeseries, updates};
 use crate::evidence::{Outcome, ShardEvidence, Tally};
 use crate::outcome::{Cut, Kind, SeriesName, Summary};
 use crate::plan::{Idle, LogMode, OnCap, Plan, Precision};
@@ -44,7 +44,7 @@ pub fn write(summary: &Summary, options: Options) -> String {
         parts.push(timeseries::text(summary));
     }
     if let Some(series) = options.spectrum {
-        let whole = spectrum::write(summary.figures.of_series(series));
+        let whole = hgrm::write(summary, series);
         parts.push(format!("Spectrum of {series} (ms)\n{whole}"));
     }
     parts.push(closing(summary));

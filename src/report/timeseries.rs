@@ -25,7 +25,7 @@ const COLUMNS: [&str; 10] = [
     "response_max_ns",
 ];
 
-/// An interval, for paper.
+/// An interval, for reports.
 struct Row {
     start: Nanos,
     length: Nanos,

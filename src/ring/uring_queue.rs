@@ -12,7 +12,8 @@ use crate::unit::Nanos;
 /// Rings of a shard at most.
 const RINGS_MAX: u32 = 1024;
 
-/// With several rings a wait in one is deaf to the others: no longer than this.
+/// With several rings, a wait in one does not see completions of the others: it is no longer than
+/// this.
 const DEAF_MAX: Nanos = Nanos::from_micros(100);
 
 /// The kernel's rings as one [`Queue`].
@@ -131,7 +132,7 @@ impl Queue for UringQueue {
                 buffer: raw.buffer,
             });
             if count == out.len() {
-                // What is left over is first the next time.
+                // The rest is reaped first in the next call.
                 break;
             }
             self.turn = (self.turn + 1) % self.rings.len();

@@ -137,7 +137,8 @@ impl Stall {
     /// When work ends that begins at `begin` and takes `work`, with the stalls that it meets
     /// added. What would end as a stall begins ends after it. `first` is the first request.
     pub(super) fn end_of(&self, first: Instant, begin: Instant, work: Nanos) -> Instant {
-        // What lies between two stalls, end to end, is a clock of work done.
+        // Work advances between stalls only: the times between them, end to end, are a clock of its
+        // own.
         let (at, length) = (self.at.0, self.length.0);
         let every = self.every.map_or(u64::MAX, |every| every.0);
         let worked = match begin.since(first).0 {

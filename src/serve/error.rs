@@ -25,7 +25,7 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Whether this error number says that the kernel cannot accept in the ring at all.
+    /// Whether this error number means that the kernel cannot accept in a ring at all.
     pub(super) fn cannot_accept(errno: i32) -> bool {
         matches!(errno, errno::EBADF | errno::EINVAL | errno::EOPNOTSUPP)
     }

@@ -8,10 +8,12 @@
 //!     ├─ target     what to answer, sans-IO: http, echo
 //!     ├─ behaviour  how: how long it takes, and what goes wrong
 //!     ├─ station    when: the line before the workers
-//!     └─ agenda     what is not due yet
+//!     ├─ agenda     what is not due yet
+//!     └─ acceptor   when clients are let in
 //!   epics    PVs, which speak unasked: a loop and rules of their own
 //! ```
 
+mod acceptor;
 mod agenda;
 mod behaviour;
 mod echo;
@@ -106,7 +108,8 @@ impl Serving {
     /// The address cannot be listened on, a CPU is not there, or there is no ring.
     pub fn start(plan: &ServePlan) -> Result<Self, ServeError> {
         if plan.shards > 1 {
-            // Shards share the address, and would with anybody else of this user who does.
+            // The shards share the address (SO_REUSEPORT), which any process of this user could
+            // then share, too. So it is first bound alone.
             let alone = TcpListener::bind(plan.listen);
             drop(alone.map_err(|error| ServeError::Listen(plan.listen, error))?);
         }
@@ -170,7 +173,7 @@ impl Serving {
         self.shards.push(shard.map_err(ServeError::Thread)?);
         match told.recv() {
             Ok(address) => Ok(address),
-            // It ended without a word: its result says why.
+            // It ended before it could listen: its result says why.
             Err(_) => match self.shards.pop().map(JoinHandle::join) {
                 Some(Ok(Err(error))) => Err(error),
                 _ => Err(ServeError::died()),
@@ -183,7 +186,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for shard in self.shards.drain(..) {
-            // Who does not ask how it ended does not want to know.
+            // Dropped without `stop`: nobody asks how it ended.
             let _ = shard.join();
         }
     }
@@ -199,7 +202,7 @@ fn run_shard<T: Target>(
 ) -> Result<Served, ServeError> {
     let cpu = plan.cpus.0[index % plan.cpus.0.len()];
     cpu::pin_to(cpu).map_err(ServeError::Thread)?;
-    // A delay ends when it is over, not 50 us later; where this is forbidden, it does.
+    // Without this a sleep ends 50 us late; where it is forbidden, delays are longer by that.
     let _ = cpu::set_timer_slack(1);
     let limit = resource::raise_file_limit().or_else(|_| resource::file_limit());
     let slots = limit.map_or(1024, |limit| limit.soft).min(SLOTS_MAX) as u32;
@@ -216,13 +219,13 @@ fn run_shard<T: Target>(
         lowest_step: 0,
     })?;
     let address = ring
-        .listen(shard::LISTENER, plan.listen, plan.shards > 1)
+        .listen(acceptor::LISTENER, plan.listen, plan.shards > 1)
         .map_err(|error| ServeError::Listen(plan.listen, error))?;
     let clock = KernelClock::new(ClockName::Monotonic);
     let behaviour = plan.behaviour.clone();
     let manner = Manner { index: index as u32, idle: plan.idle, behaviour };
     let shard = Shard::new(target, ring, clock, slots, (manner, station));
-    // Nobody waits for it where the target is being dropped.
+    // Nobody receives it where the target is being dropped.
     let _ = tell.send(address);
     shard.run(stop)
 }

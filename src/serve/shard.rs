@@ -15,6 +15,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::acceptor::Acceptor;
 use super::agenda::Agenda;
 use super::behaviour::Behaviour;
 use super::error::ServeError;
@@ -32,9 +33,6 @@ use crate::unit::{Instant, Nanos};
 /// Bytes of a receive buffer.
 pub(super) const RECEIVE_BYTES: usize = 16 * 1024;
 
-/// The slot of the listening socket; connections have those above.
-pub(super) const LISTENER: u32 = 0;
-
 /// Completions taken from the ring at once.
 const BATCH: usize = 256;
 
@@ -47,9 +45,6 @@ const SPIN: Nanos = Nanos::from_micros(100);
 /// How long a client may take to read its last answer and close, where it was still sending.
 const LINGER: Nanos = Nanos::from_secs(2);
 
-/// How long no connection is accepted after one could not be.
-const ACCEPT_PAUSE: Nanos = Nanos::from_millis(10);
-
 /// One shard.
 #[derive(Debug)]
 pub(super) struct Shard<T: Target, C> {
@@ -59,8 +54,7 @@ pub(super) struct Shard<T: Target, C> {
     /// By slot; that of the listener is never open.
     conns: Vec<Conn<T>>,
     open: usize,
-    /// When accepting may begin again; `None` while it is under way.
-    accept_at: Option<Instant>,
+    acceptor: Acceptor,
     /// Bytes of each template.
     lengths: Vec<u32>,
     manner: Manner,
@@ -111,7 +105,7 @@ enum State {
 }
 
 impl<T: Target, C: Clock> Shard<T, C> {
-    /// A shard on `ring`, which listens on [`LISTENER`] and has `slots`.
+    /// A shard on `ring`, which listens on slot 0 and has `slots`.
     pub(super) fn new(
         target: T,
         ring: Uring,
@@ -137,7 +131,7 @@ impl<T: Target, C: Clock> Shard<T, C> {
             clock,
             conns: std::iter::repeat_with(conn).take(slots as usize).collect(),
             open: 0,
-            accept_at: Some(Instant::ZERO),
+            acceptor: Acceptor::new(),
             lengths,
             manner,
             station,
@@ -180,12 +174,7 @@ impl<T: Target, C: Clock> Shard<T, C> {
 
     /// Goes on accepting where that ended and there is room.
     fn accept(&mut self, now: Instant) {
-        let may_begin = self.accept_at.is_some_and(|at| at <= now);
-        if may_begin && self.open + 1 < self.conns.len() {
-            self.accept_at = None;
-            let token = Token::new(LISTENER, 0).of(Kind::Accept);
-            self.ring.accept_many(LISTENER, token.to_bits());
-        }
+        self.acceptor.go_on(&mut self.ring, self.open + 1 < self.conns.len(), now);
     }
 
     #[inline]
@@ -211,28 +200,13 @@ impl<T: Target, C: Clock> Shard<T, C> {
     }
 
     fn on_accepted(&mut self, completion: &Completion, now: Instant) -> Result<(), ServeError> {
-        match u32::try_from(completion.result) {
-            Ok(slot) => {
-                self.served.clients += 1;
-                self.open += 1;
-                let conn = &mut self.conns[slot as usize];
-                conn.state = State::Open;
-                let number = u64::from(self.manner.index) << 40 | self.served.clients;
-                conn.chance = Chance::stream(self.manner.behaviour.seed, number);
-                self.receive(slot);
-                if !completion.more {
-                    self.accept_at = Some(now);
-                }
-            }
-            Err(_) if ServeError::cannot_accept(-completion.result) => {
-                return Err(ServeError::Accept(-completion.result));
-            }
-            Err(_) => {
-                self.served.turned_away += 1;
-                if !completion.more {
-                    self.accept_at = Some(now + ACCEPT_PAUSE);
-                }
-            }
+        if let Some(slot) = self.acceptor.accepted(completion, &mut self.served, now)? {
+            self.open += 1;
+            let conn = &mut self.conns[slot as usize];
+            conn.state = State::Open;
+            let number = u64::from(self.manner.index) << 40 | self.served.clients;
+            conn.chance = Chance::stream(self.manner.behaviour.seed, number);
+            self.receive(slot);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::unit::{Nanos, Quantile};
 /// Blocks that a run is cut into where it is long enough.
 const BLOCKS_MAX: usize = 32;
 
-/// With fewer the spread between them says nothing.
+/// With fewer, the variance between them is too uncertain.
 const BLOCKS_MIN: usize = 6;
 
 /// The standard normal deviate of a two-sided interval of 95 %.
@@ -91,8 +91,8 @@ impl Blocks {
         Ok(Bounds { low, high, design_effect })
     }
 
-    /// The variance of the share above `value` between blocks, over that of independent samples;
-    /// at least 1: fewer samples than ours would not do.
+    /// The variance of the share above `value` between blocks, over that of independent samples; at
+    /// least 1, so that the interval is never narrower than for independent samples.
     fn design_effect(&self, value: Nanos, q: f64) -> f64 {
         let blocks: Vec<(f64, f64, f64)> = self
             .blocks
@@ -104,8 +104,8 @@ impl Blocks {
             .collect();
         let sum = |of: fn(&(f64, f64, f64)) -> f64| blocks.iter().map(of).sum::<f64>();
         let (count, above, within) = (sum(|b| b.0), sum(|b| b.1), sum(|b| b.2));
-        // The bucket of the percentile lies on both sides of it: each block's part is divided as
-        // the whole is, so that the shares above it come to 1 - q.
+        // The percentile lies within a bucket. Each block's samples there are divided as those of
+        // the whole are, so that the shares above it come to 1 - q.
         let split = (((1.0 - q) * count - above) / within.max(1.0)).clamp(0.0, 1.0);
         let spread: f64 = blocks
             .iter()

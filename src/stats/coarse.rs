@@ -1,4 +1,5 @@
-//! Counts of times to two digits, as small as their spread: one for each interval of a run.
+//! A small histogram of times to two digits; each interval of a run has one. It takes memory for
+//! the range of its samples only.
 
 use crate::unit::{Nanos, Quantile};
 
@@ -30,7 +31,7 @@ impl Coarse {
 
     /// Adds the samples of `other`, as if they had been recorded here.
     pub fn merge(&mut self, other: &Self) {
-        // The ends have samples: what lies between them finds its room.
+        // Both ends have samples, so that all that lies between them has its bucket.
         let used = || (other.first..).zip(&other.counts).filter(|&(_, &count)| count > 0);
         used().for_each(|(bucket, &count)| self.add_to(bucket, count));
     }
@@ -96,7 +97,7 @@ fn highest_in(bucket: usize) -> u64 {
     }
     let shift = bucket / PER_OCTAVE - 1;
     let mantissa = bucket % PER_OCTAVE + PER_OCTAVE;
-    // One more would not fit where the bucket is the last.
+    // To add 1 first would overflow in the last bucket.
     (((u128::from(mantissa) + 1) << shift) - 1) as u64
 }
 

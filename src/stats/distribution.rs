@@ -1,4 +1,4 @@
-//! The frozen side: what the samples say, and where they say nothing.
+//! A frozen distribution: its percentiles, and which of them have too few samples.
 
 use crate::unit::{Nanos, Quantile};
 
@@ -8,7 +8,7 @@ pub const SAMPLES_BEYOND_MIN: u64 = 10;
 /// Steps of the [`Distribution::spectrum`] between one halving of the rest and the next.
 const TICKS_PER_HALVING: u64 = 5;
 
-/// Samples of one recorder or of several merged, for paper.
+/// Samples of one recorder or of several merged, for reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Distribution {
     /// Those with samples, in rising order.
@@ -148,7 +148,7 @@ impl Distribution {
         self.buckets.get(index).copied()
     }
 
-    /// A bucket's value on paper: never outside of what was seen.
+    /// The value that is reported for a bucket: never outside of the samples' range.
     fn shown(&self, bucket: Bucket) -> Nanos {
         let is_last = Some(&bucket) == self.buckets.last();
         if is_last { Nanos(self.max) } else { Nanos(bucket.highest.clamp(self.min, self.max)) }

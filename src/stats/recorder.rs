@@ -1,4 +1,4 @@
-//! The hot side: count a length of time, allocate nothing.
+//! A histogram to write to: counting a length of time allocates nothing.
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,7 +84,7 @@ impl Recorder {
         self.buckets.len()
     }
 
-    /// The samples so far, for paper.
+    /// The samples so far, frozen for reports.
     pub fn freeze(&self) -> Distribution {
         let mut up_to = 0u64;
         let buckets = self.buckets.iter_recorded().map(|step| {

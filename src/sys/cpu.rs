@@ -43,7 +43,7 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
 
 /// Names the calling thread as `ps` and `top` show it; the kernel keeps 15 bytes.
 pub fn name_thread(name: &str) {
-    // A name with a NUL in it is ours alone to avoid; the thread then keeps the name it had.
+    // Of a name with a NUL in it nothing is set: the thread keeps the name it had.
     if let Ok(name) = CString::new(name) {
         let _ = prctl::set_name(&name);
     }

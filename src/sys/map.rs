@@ -1,4 +1,4 @@
-//! Shared file mappings, bounds-checked, with the ordering said.
+//! Shared file mappings, bounds-checked, with explicit memory ordering.
 //!
 //! A [`Region`] is a window on a file that other threads and other processes see at once. It is
 //! read and written as 64-bit words, each of them atomic, so that what the other side sees is

@@ -1,4 +1,4 @@
-//! The only unsafe: what the kernel and the CPU give, behind a safe face.
+//! The only unsafe: what the kernel and the CPU give, behind a safe API.
 #![allow(unsafe_code, reason = "this is the fence; each block is proved where it stands")]
 
 pub mod cpu;

@@ -68,7 +68,7 @@ pub fn try_bind(address: SocketAddr) -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's own.
-pub fn interface_addresses() -> io::Result<Vec<IpAddr>> {
+fn interface_addresses() -> io::Result<Vec<IpAddr>> {
     Ok(getifaddrs()?.filter_map(|interface| interface.address).filter_map(ip_of).collect())
 }
 

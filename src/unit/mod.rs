@@ -1,4 +1,4 @@
-//! Units as types: integers inside, floats only on paper.
+//! Units as types: integers inside, floats only for display.
 //!
 //! | type | unit | range |
 //! |---|---|---|

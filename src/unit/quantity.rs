@@ -70,7 +70,7 @@ impl Rate {
         Nanos(u64::try_from(exact).unwrap_or(u64::MAX))
     }
 
-    /// Sessions per second, for paper; `None` for `max`.
+    /// Sessions per second, for display; `None` for `max`.
     pub fn as_per_second_f64(self) -> Option<f64> {
         match self {
             Self::Max => None,

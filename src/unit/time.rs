@@ -49,12 +49,12 @@ impl Nanos {
         Self(micros * 1_000)
     }
 
-    /// In seconds, for paper.
+    /// In seconds, for display.
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / Self::PER_SECOND as f64
     }
 
-    /// In milliseconds, for paper.
+    /// In milliseconds, for display.
     pub fn as_millis_f64(self) -> f64 {
         self.0 as f64 / 1e6
     }

@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FlagInfoKind};
 
-use super::super::normal::{Line, normalise};
+use super::super::normalise::{Line, normalise};
 use super::*;
 use crate::cli::exit::Exit;
 use crate::plan::{Close, Pattern};

@@ -129,7 +129,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
             return self.course.turn_away(&mut self.log, due, Outcome::Dropped, now);
         };
         let since = self.lanes[lane as usize].since.max(self.room_since);
-        let ready_at = match self.course.gaps.hide(due.intended_at) {
+        let ready_at = match self.course.holes.covers(due.intended_at) {
             true => due.intended_at,
             false => due.intended_at.max(since),
         };

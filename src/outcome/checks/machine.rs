@@ -1,7 +1,7 @@
 //! What the machine did meanwhile: its clock, its CPUs, its network.
 //!
-//! Beside the clock these are causes, not damage: what a CPU that was away did to the figures is
-//! judged where the figures are. They make a run SUSPECT at most, and name the cure.
+//! All but the clock are causes, not damage: what a lost CPU did to the figures is judged by the
+//! checks of the figures. They make a run SUSPECT at most, and name the cure.
 
 use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
 use crate::evidence::{CpuSeen, Evidence, Machine, ShardEvidence};
@@ -30,7 +30,7 @@ fn clock_error(summary: &Summary) -> Check {
     let Some(calibration) = evidence.calibration else {
         return subject.unavailable("the run kept no calibration");
     };
-    // A drift within the error of its own measurement is none.
+    // A drift within the error of its own measurement is not significant.
     let (drift, bound) = (calibration.drift_ppm, calibration.drift_bound_ppm.unwrap_or(0.0));
     let drift = drift.map_or(0.0, |drift| drift.abs() - bound);
     let error = calibration.error_bound_ppm.max(drift);
@@ -80,7 +80,7 @@ fn shares(summary: &Summary) -> [Check; 5] {
             Ok((of(machine).ok_or(UNTOLD)?, between(machine)))
         }
     };
-    // What crowds the machine crowds a target that runs on it.
+    // Pressure on this machine matters where the target runs on it, too.
     let crowd = if summary.plan.target.address.ip().is_loopback() { 50.0 } else { f64::INFINITY };
     [
         share(
@@ -190,8 +190,8 @@ fn frequency_spread(summary: &Summary) -> Check {
     }
 }
 
-/// Segments that the machine sent again, those of others among them. What waits for one has a
-/// fifth of a second more, or a whole one where it was a SYN.
+/// Segments that the whole machine sent again, for other processes, too. What waits for one takes
+/// some 200 ms more, or a whole second where it was a SYN.
 fn retransmits(summary: &Summary) -> Check {
     let subject = Subject::share("retransmits", "requests beside which a segment was sent again");
     let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };

@@ -68,7 +68,7 @@ fn sent_shortfall(summary: &Summary) -> Check {
     )
 }
 
-/// Of its time, what a shard was busy or away in, from which on it had none to spare.
+/// The share of busy and lost time from which on a shard had no time to spare.
 const SATURATED: f64 = 0.95;
 
 fn is_saturated(summary: &Summary) -> bool {
@@ -111,7 +111,7 @@ fn tail_blame(summary: &Summary, from: Quantile, limits: Limits, subject: Subjec
     )
 }
 
-/// Why nobody knows what of a percentile is ours.
+/// Why it is not known what of a percentile is ours.
 fn untold(summary: &Summary, at: Quantile) -> String {
     let samples = at.samples_for(crate::stats::SAMPLES_BEYOND_MIN);
     match summary.plan.log {

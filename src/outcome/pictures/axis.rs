@@ -2,7 +2,7 @@
 
 use crate::unit::Nanos;
 
-/// Where values lie on paper.
+/// Where values lie in a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     /// Equal ratios are equally long; else equal differences.
@@ -45,7 +45,7 @@ impl Axis {
         if max / min > LINEAR_RATIO_MAX {
             return Self::log_lengths(Nanos(min as u64), Nanos(max as u64));
         }
-        // Not from 0 where nothing would be seen, and nothing blown up that hardly differs.
+        // From 0 only where the values differ enough to be told apart there.
         let low = if min > max * 0.7 { min.min(max * 0.95) } else { 0.0 };
         let mut axis = Self::linear((low, max), TICKS, 1.0, "");
         axis.ticks.iter_mut().for_each(|tick| tick.label = length(tick.value));

@@ -1,4 +1,4 @@
-//! Distributions as lines on paper.
+//! Distributions as lines in a picture.
 
 use crate::stats::{Blocks, Distribution, SAMPLES_BEYOND_MIN};
 use crate::unit::{Nanos, Quantile};
@@ -21,7 +21,8 @@ impl Curve {
     /// The curve of `distribution`, its largest sample at the count of samples.
     pub fn of(distribution: &Distribution) -> Self {
         let count = distribution.count();
-        // A value stands where the samples up to it end; the largest has one beyond, so to say.
+        // A value is drawn at the rank of its last sample; the largest, beyond which there is none,
+        // as if there were one.
         let beyond = |up_to: u64| count as f64 / (count - up_to).max(1) as f64;
         let points: Vec<_> =
             shares(distribution).iter().map(|share| (beyond(share.up_to), share.time)).collect();

@@ -44,7 +44,7 @@ impl Window {
     }
 }
 
-/// A hole on paper.
+/// A hole in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
     /// Its start, from the start of the measure phase.

@@ -204,7 +204,7 @@ impl Chart {
     }
 }
 
-/// A path through points on paper.
+/// A path through points of the chart.
 fn trace(points: impl Iterator<Item = (f64, f64)>) -> String {
     let mut path = String::new();
     for (x, y) in points {

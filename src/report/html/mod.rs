@@ -79,7 +79,7 @@ fn header(summary: &Summary) -> String {
     out
 }
 
-/// Text that a browser takes for nothing but text, in quotes as well.
+/// Text escaped for HTML, and for the value of an attribute.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

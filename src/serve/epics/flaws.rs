@@ -1,4 +1,4 @@
-//! What a server does wrong on purpose, so that who counts updates can be tried.
+//! Faults that a server makes on purpose, to test clients that count updates.
 
 /// What is done wrong, and how often; each counts the updates of a shard to all its clients, the
 /// first of a subscription left out. Where several are due at once the first named here happens.

@@ -1,5 +1,5 @@
-//! How much of a subscription may be sent: what its client stopped, or gave no leave for, waits
-//! apart, so that it holds up nobody else.
+//! Flow control of a subscription: updates that its client paused, or has not granted yet, wait
+//! apart, so that they hold up no other subscription.
 
 use std::collections::VecDeque;
 

@@ -22,6 +22,7 @@ use crate::clock::{Clock, KernelClock, wall_ns};
 use crate::evidence::{PvsServed, Served};
 use crate::plan::{ClockName, Idle};
 use crate::ring::{Kind, QueueError, Setup, Token};
+use crate::serve::acceptor::{Acceptor, LISTENER};
 use crate::serve::station::Station;
 use crate::serve::{ServeError, ServePlan};
 use crate::sys::uring::{Completion, Uring};
@@ -32,10 +33,9 @@ use crate::unit::{Instant, Nanos};
 const RECEIVE_BYTES: u32 = 16 * 1024;
 const BUFFERS: u16 = 512;
 
-/// The slots of the listening socket and of the one for searches; clients have those above.
-const LISTENER: u32 = 0;
-const SEARCHES: u32 = 1;
-const CLIENTS: u32 = 2;
+/// The slot of the socket for searches, above [`LISTENER`]; clients have those above.
+const SEARCHES: u32 = LISTENER + 1;
+const CLIENTS: u32 = SEARCHES + 1;
 
 /// Clients of a shard, where the plan does not say: their buffers take 256 MiB at most.
 const CLIENTS_MAX: u64 = 4096;
@@ -49,9 +49,6 @@ const POSTS_PER_PASS: usize = 8192;
 
 /// The longest that a shard sleeps before it looks at the stop flag again.
 const WAIT_MAX: Nanos = Nanos::from_millis(20);
-
-/// How long no client is accepted after one could not be.
-const ACCEPT_PAUSE: Nanos = Nanos::from_millis(10);
 
 /// One shard.
 #[derive(Debug)]
@@ -72,8 +69,7 @@ struct Shard<D: Dialect> {
     /// By slot.
     clients: Vec<Client<D>>,
     open: usize,
-    /// When accepting may begin again; `None` while it is under way.
-    accept_at: Option<Instant>,
+    acceptor: Acceptor,
     /// A search's answer, while it is written.
     answer: Vec<u8>,
     /// Updates that are not the first of their subscription, for the flaws.
@@ -137,7 +133,7 @@ pub(super) fn run<D: Dialect>(
         port: address.port(),
         clients: std::iter::repeat_with(Client::new).take(slots as usize).collect(),
         open: 0,
-        accept_at: Some(Instant::ZERO),
+        acceptor: Acceptor::new(),
         answer: Vec::with_capacity(RECEIVE_BYTES as usize),
         changes: 0,
         served: Served::default(),
@@ -242,36 +238,17 @@ impl<D: Dialect> Shard<D> {
 
     /// Goes on accepting where that ended and there is room.
     fn accept(&mut self, now: Instant) {
-        let may_begin = self.accept_at.is_some_and(|at| at <= now);
-        if may_begin && self.open + (CLIENTS as usize) < self.clients.len() {
-            self.accept_at = None;
-            let token = Token::new(LISTENER, 0).of(Kind::Accept);
-            self.ring.accept_many(LISTENER, token.to_bits());
-        }
+        let has_room = self.open + (CLIENTS as usize) < self.clients.len();
+        self.acceptor.go_on(&mut self.ring, has_room, now);
     }
 
     fn on_accepted(&mut self, completion: &Completion, now: Instant) -> Result<(), ServeError> {
-        match u32::try_from(completion.result) {
-            Ok(slot) => {
-                self.served.clients += 1;
-                self.open += 1;
-                let client = &mut self.clients[slot as usize];
-                client.state = State::Open;
-                self.dialect.greet(&mut client.out);
-                if !completion.more {
-                    self.accept_at = Some(now);
-                }
-                self.go_on(slot);
-            }
-            Err(_) if ServeError::cannot_accept(-completion.result) => {
-                return Err(ServeError::Accept(-completion.result));
-            }
-            Err(_) => {
-                self.served.turned_away += 1;
-                if !completion.more {
-                    self.accept_at = Some(now + ACCEPT_PAUSE);
-                }
-            }
+        if let Some(slot) = self.acceptor.accepted(completion, &mut self.served, now)? {
+            self.open += 1;
+            let client = &mut self.clients[slot as usize];
+            client.state = State::Open;
+            self.dialect.greet(&mut client.out);
+            self.go_on(slot);
         }
         Ok(())
     }

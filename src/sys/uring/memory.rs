@@ -136,7 +136,7 @@ impl Memory {
 
     #[inline]
     pub(super) fn release(&mut self, buffer: u16) {
-        // Given twice, the kernel would fill it while the caller reads it.
+        // If it were given back twice, the kernel would fill it while the caller reads it.
         match self.held.get_mut(usize::from(buffer)) {
             None | Some(&mut WITH_KERNEL) => {}
             Some(held) => {
@@ -270,7 +270,7 @@ pub(super) fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<(Owned
     if reuse_port {
         setsockopt(&socket, sockopt::ReusePort, &true)?;
     }
-    // Inherited by what is accepted: an answer is never held back for an acknowledgement.
+    // Accepted sockets inherit it: no answer is held back until an earlier one is acknowledged.
     setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
     bind(&socket, address)?;
     // SAFETY: takes no pointers.

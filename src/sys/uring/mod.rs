@@ -371,7 +371,8 @@ impl Uring {
     fn enter(&mut self, want: u32, mut flags: u32, timeout: Option<Nanos>) -> Result<(), i32> {
         let queue = self.ring.0.submission();
         let pushed = queue.len() as u32;
-        // To see the thread asleep takes a fence: only where there is such a thread.
+        // To see whether the kernel's thread sleeps takes a fence, so it is asked only where there
+        // is one.
         let asleep = self.level.sqpoll && queue.need_wakeup();
         let overflown = queue.cq_overflow();
         drop(queue);

@@ -311,7 +311,8 @@ pub(super) fn cancel_all(ring: i32) -> bool {
             Err(errno) => return errno == libc::ENOENT,
         };
         quiet_rounds = if found == 0 { quiet_rounds + 1 } else { 0 };
-        // The kernel does not count those that it had to wait for: only twice nothing is nothing.
+        // The kernel does not count those that it had to wait for: only two rounds in a row that
+        // find none mean that none is left.
         if quiet_rounds == 2 {
             return true;
         }

@@ -1,4 +1,4 @@
-//! The update that most are: one stamped number. Reading and writing it touch nothing else.
+//! A short way for the most common update, one stamped number: it is read and written as a whole.
 
 use super::dbr::{Dbr, Stamp};
 use super::header::{u32_at, u64_at};

@@ -145,7 +145,7 @@ fn structure<const N: usize>(id: &str, fields: [(&str, Type); N]) -> Type {
     Type::Structure(Structure::counted(id, fields.map(field).into()).into())
 }
 
-/// The update that most are: a double and its stamp changed, nothing was overrun.
+/// The most common update: a double and its stamp changed, nothing was overrun.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DoubleUpdate {
     /// The request.

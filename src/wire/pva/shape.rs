@@ -202,7 +202,7 @@ pub fn write_number(out: &mut Vec<u8>, order: Order, scalar: Scalar, number: Num
 const BITS_MAX: usize = 16;
 
 /// Where the parts of a sample stand in updates of one form: same bit set, all fields of fixed
-/// size. What almost every update of a subscription is.
+/// size. Almost every update of a subscription has one of a few layouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     order: Order,

@@ -1,12 +1,12 @@
-//! The course of a figure over a run: where it settles, and whether it goes on changing.
+//! How a figure changes over a run: where it settles, and whether it has a trend.
 
-/// Values that are looked at as one, so that single ones do not decide.
+/// Values averaged into one batch, so that single ones do not decide.
 const BATCH: usize = 5;
 
-/// Batches without which nothing is said.
+/// With fewer batches nothing is said.
 const BATCHES_MIN: usize = 10;
 
-/// Values without which there is no trend.
+/// With fewer values no trend is looked for.
 const TREND_MIN: usize = 8;
 
 /// A trend is one where the order of the values would come by chance less than once in 10,000

@@ -1,9 +1,9 @@
-//! Holes: times in which a shard was not there, descheduled, stopped, or its CPU taken by the
-//! host.
+//! Finds holes: times in which a shard should have run and did not, since it was descheduled or
+//! stopped, or the host took its CPU.
 //!
-//! A pass of the loop that lasts longer than its wait and its work explain has a hole in it. What
-//! came due meanwhile would have been sent had we been there, as far as connections were idle when
-//! it began or would have come free: its lateness is ours (`lag`), not the target's (`wait`).
+//! A pass of the loop that lasts longer than its wait and its work explain has a hole in it.
+//! Arrivals that came due in a hole are late by our fault (`lag`), not by the target's (`wait`), as
+//! far as the connections that were idle when it began could have served them.
 
 use std::collections::VecDeque;
 
@@ -33,15 +33,15 @@ struct Kept {
     from: Instant,
     to: Instant,
     idle: u64,
-    /// Time that these connections had to spare in all, up to an instant; no more than a session
+    /// Time that these connections had to spare, all together, up to `until`; at most one session
     /// of each, since no arrival is served before it is due.
     spare_ns: u64,
     until: Instant,
 }
 
-/// The holes of a shard, and what filled the rest of its time.
+/// The holes of a shard, and how much of the rest of its time was work.
 #[derive(Debug)]
-pub(super) struct Gaps {
+pub(super) struct HoleTracker {
     costs: Costs,
     holes: Holes,
     busy: Busy,
@@ -56,7 +56,7 @@ pub(super) struct Gaps {
     thinks_ns: u64,
 }
 
-impl Gaps {
+impl HoleTracker {
     pub(super) fn new(plan: &Plan) -> Self {
         let requests = u64::from(plan.requests);
         Self {
@@ -81,7 +81,7 @@ impl Gaps {
         }
         let usual = self.costs.usual(pass.work);
         let lost = Nanos(took.saturating_sub(pass.waited.0 + usual));
-        // Twice what is usual is work, too: a batch is not as quick as another.
+        // Up to twice the usual is still work: batches of one size do not all take the same time.
         let is_hole = lost.0 >= HOLE_MIN.0 + usual;
         count(&mut self.busy, pass.work);
         if pass.waited == Nanos::ZERO {
@@ -91,7 +91,7 @@ impl Gaps {
         is_hole.then_some(lost)
     }
 
-    /// Keeps a pass of which [`Gaps::note`] said that so much was lost.
+    /// Keeps a pass of which [`HoleTracker::note`] said that so much was lost.
     #[cold]
     pub(super) fn keep(&mut self, pass: &Pass, lost: Nanos, phase: Phase) -> Hole {
         let hole = Hole { from: pass.from, to: pass.to, lost, phase };
@@ -118,21 +118,21 @@ impl Gaps {
         };
     }
 
-    /// Whether an arrival came due while we were not there, and would have been sent at once if
-    /// we had been. Arrivals are asked for in the order in which they came due.
+    /// Whether an arrival came due in a hole, and would have been sent at once had there been none.
+    /// Arrivals are asked for in the order in which they came due.
     #[inline]
-    pub(super) fn hide(&mut self, intended_at: Instant) -> bool {
+    pub(super) fn covers(&mut self, intended_at: Instant) -> bool {
         while let Some(hole) = self.kept.front()
             && intended_at > hole.to
         {
             self.kept.pop_front();
         }
-        !self.kept.is_empty() && self.hide_in_first(intended_at)
+        !self.kept.is_empty() && self.first_covers(intended_at)
     }
 
-    /// A connection that was idle would have served one session after another.
+    /// Each idle connection would have served one session after another.
     #[cold]
-    fn hide_in_first(&mut self, intended_at: Instant) -> bool {
+    fn first_covers(&mut self, intended_at: Instant) -> bool {
         let session_ns = self.service_ns.saturating_mul(self.requests) + self.thinks_ns;
         let session_ns = session_ns.max(1);
         let Some(hole) = self.kept.front_mut() else { return false };
@@ -153,7 +153,7 @@ impl Gaps {
         (self.busy, self.worked) = (Busy::default(), Nanos::ZERO);
     }
 
-    /// What was done since [`Gaps::begin`]; with its time where the shard never waits.
+    /// What was done since [`HoleTracker::begin`]; with its time where the shard never waits.
     pub(super) fn busy(&self, never_waits: bool) -> Busy {
         Busy { time: never_waits.then_some(self.worked), ..self.busy }
     }
@@ -178,8 +178,8 @@ mod tests {
     use super::*;
     use crate::plan::sample;
 
-    fn gaps() -> Gaps {
-        Gaps::new(&sample::plan())
+    fn tracker() -> HoleTracker {
+        HoleTracker::new(&sample::plan())
     }
 
     fn pass(from_us: u64, to_us: u64, waited_us: u64, pushed: u32) -> Pass {
@@ -193,62 +193,62 @@ mod tests {
         }
     }
 
-    fn note(gaps: &mut Gaps, pass: &Pass) -> Option<Nanos> {
-        let lost = gaps.note(pass)?;
-        gaps.keep(pass, lost, Phase::Measure);
+    fn note(tracker: &mut HoleTracker, pass: &Pass) -> Option<Nanos> {
+        let lost = tracker.note(pass)?;
+        tracker.keep(pass, lost, Phase::Measure);
         Some(lost)
     }
 
     #[test]
     fn a_pass_has_a_hole_only_beyond_its_wait_and_its_work() {
-        let mut gaps = gaps();
+        let mut tracker = tracker();
         let us = Nanos::from_micros;
-        assert_eq!(note(&mut gaps, &pass(0, 19, 0, 0)), None);
-        assert_eq!(note(&mut gaps, &pass(0, 20, 0, 0)), Some(us(20)));
-        assert_eq!(note(&mut gaps, &pass(0, 10_019, 10_000, 0)), None);
-        assert_eq!(note(&mut gaps, &pass(0, 6_000, 0, 64)), None);
-        assert_eq!(note(&mut gaps, &pass(300, 400, 50, 0)), Some(us(50)));
-        assert_eq!(note(&mut gaps, &pass(0, 200_000, 0, 0)), Some(us(200_000)));
-        let holes = gaps.into_holes();
+        assert_eq!(note(&mut tracker, &pass(0, 19, 0, 0)), None);
+        assert_eq!(note(&mut tracker, &pass(0, 20, 0, 0)), Some(us(20)));
+        assert_eq!(note(&mut tracker, &pass(0, 10_019, 10_000, 0)), None);
+        assert_eq!(note(&mut tracker, &pass(0, 6_000, 0, 64)), None);
+        assert_eq!(note(&mut tracker, &pass(300, 400, 50, 0)), Some(us(50)));
+        assert_eq!(note(&mut tracker, &pass(0, 200_000, 0, 0)), Some(us(200_000)));
+        let holes = tracker.into_holes();
         assert_eq!((holes.count, holes.total, holes.longest), (3, us(200_070), us(200_000)));
         assert_eq!(holes.spectrum[..3], [1, 1, 0]);
     }
 
     #[test]
     fn work_that_was_learned_hides_no_short_hole() {
-        let mut gaps = gaps();
-        (0..200).for_each(|_| assert_eq!(note(&mut gaps, &pass(0, 8, 0, 2)), None));
-        assert_eq!(note(&mut gaps, &pass(0, 16, 0, 2)), None, "twice as slow is still work");
-        let lost = note(&mut gaps, &pass(0, 60, 0, 2)).unwrap();
+        let mut tracker = tracker();
+        (0..200).for_each(|_| assert_eq!(note(&mut tracker, &pass(0, 8, 0, 2)), None));
+        assert_eq!(note(&mut tracker, &pass(0, 16, 0, 2)), None, "twice as slow is still work");
+        let lost = note(&mut tracker, &pass(0, 60, 0, 2)).unwrap();
         assert!((50_000..54_000).contains(&lost.0), "{lost:?}");
     }
 
     #[test]
     fn a_shard_is_busy_where_there_was_something_to_do() {
-        let mut gaps = gaps();
-        (0..200).for_each(|_| assert_eq!(note(&mut gaps, &pass(0, 10, 0, 2)), None));
-        gaps.begin();
+        let mut tracker = tracker();
+        (0..200).for_each(|_| assert_eq!(note(&mut tracker, &pass(0, 10, 0, 2)), None));
+        tracker.begin();
         for pass in [pass(0, 8, 0, 1), pass(8, 9, 0, 0), pass(9, 19, 0, 3), pass(0, 99, 90, 2)] {
-            assert_eq!(note(&mut gaps, &pass), None);
+            assert_eq!(note(&mut tracker, &pass), None);
         }
-        let busy = gaps.busy(true);
+        let busy = tracker.busy(true);
         assert_eq!((busy.time, busy.passes), (Some(Nanos::from_micros(18)), 3));
-        assert_eq!(gaps.busy(false).time, None);
+        assert_eq!(tracker.busy(false).time, None);
         assert_eq!((busy.started, busy.started_max), (6, 3));
-        let lost = note(&mut gaps, &pass(0, 900, 0, 2)).unwrap();
-        let worked = gaps.busy(true).time.unwrap();
+        let lost = note(&mut tracker, &pass(0, 900, 0, 2)).unwrap();
+        let worked = tracker.busy(true).time.unwrap();
         assert_eq!(worked + lost, Nanos::from_micros(918), "a hole is not work");
     }
 
     #[test]
     fn what_came_due_in_a_hole_that_began_idle_is_ours() {
-        let mut gaps = gaps();
-        note(&mut gaps, &pass(100, 200, 0, 0));
-        note(&mut gaps, &Pass { idle: 0, ..pass(300, 400, 0, 0) });
-        note(&mut gaps, &pass(500, 600, 0, 0));
-        let hidden = |gaps: &mut Gaps, us: u64| gaps.hide(Instant(us * 1_000));
+        let mut tracker = tracker();
+        note(&mut tracker, &pass(100, 200, 0, 0));
+        note(&mut tracker, &Pass { idle: 0, ..pass(300, 400, 0, 0) });
+        note(&mut tracker, &pass(500, 600, 0, 0));
+        let hidden = |tracker: &mut HoleTracker, us: u64| tracker.covers(Instant(us * 1_000));
         let asked = [50, 100, 101, 200, 201, 350, 501, 601];
-        let found: Vec<bool> = asked.iter().map(|&us| hidden(&mut gaps, us)).collect();
+        let found: Vec<bool> = asked.iter().map(|&us| hidden(&mut tracker, us)).collect();
         assert_eq!(found, [false, false, true, true, false, false, true, false]);
     }
 
@@ -256,10 +256,10 @@ mod tests {
     fn no_more_is_ours_than_idle_connections_would_have_served() {
         #[track_caller]
         fn check(idle: u32, due_us: impl Iterator<Item = u64>, expect: usize) {
-            let mut gaps = gaps();
-            gaps.served(Nanos::from_micros(100));
-            note(&mut gaps, &Pass { idle, ..pass(0, 10_000, 0, 0) });
-            assert_eq!(due_us.filter(|&us| gaps.hide(Instant(us * 1_000))).count(), expect);
+            let mut tracker = tracker();
+            tracker.served(Nanos::from_micros(100));
+            note(&mut tracker, &Pass { idle, ..pass(0, 10_000, 0, 0) });
+            assert_eq!(due_us.filter(|&us| tracker.covers(Instant(us * 1_000))).count(), expect);
         }
         check(1, std::iter::repeat_n(1, 200), 1);
         check(64, std::iter::repeat_n(1, 200), 64);
