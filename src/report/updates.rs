@@ -48,11 +48,14 @@ pub(super) fn counts(summary: &Summary) -> Vec<(&'static str, String)> {
         updates.duplicate,
         updates.backwards,
     );
-    let finals = format!(
+    let mut finals = format!(
         "{} of {} reached what a read gave after the measure phase",
         updates.finals_ok,
         counted(updates.subscriptions, "subscription"),
     );
+    if updates.finals_ok < updates.subscriptions {
+        finals.push_str("; the rest stalled, lost their newest, or could not be read");
+    }
     vec![("Updates", came), ("Finals", finals)]
 }
 

@@ -149,7 +149,7 @@ fn outcomes(summary: &Summary) -> String {
 }
 
 fn failures(summary: &Summary) -> String {
-    let failures = errors::of(&summary.tally);
+    let failures = errors::of(&summary.tally, &summary.plan);
     if failures.is_empty() {
         return String::new();
     }
