@@ -216,7 +216,9 @@ fn course(summary: &Summary) -> String {
     if let Some(trend) = steady.trend.filter(|trend| trend.abs() > WORTH_A_WORD) {
         let way = if trend > 0.0 { "rose" } else { "fell" };
         let percent = number((100.0 * trend.abs()).round());
-        out.push(format!("the median response {way} by {percent} % from start to end"));
+        // A fall is the steeper the more of its mean lies at the start: it may be above 100 %.
+        let whole = "of its mean from start to end";
+        out.push(format!("the median response {way} by {percent} % {whole}"));
     }
     if let Some(from) = steady.from.filter(|_| steady.warm_up > WORTH_A_WORD) {
         let from = time(from.0 as f64);

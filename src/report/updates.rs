@@ -60,7 +60,7 @@ pub(super) fn counts(summary: &Summary) -> Vec<(&'static str, String)> {
 }
 
 /// What the records alone say, where the run left no counts or they are not those of the cut.
-fn of_records(summary: &Summary) -> Vec<(&'static str, String)> {
+pub(super) fn of_records(summary: &Summary) -> Vec<(&'static str, String)> {
     let text = match summary.plan.log {
         LogMode::Nothing => format!("unavailable (the log keeps {})", LogMode::Nothing),
         _ => format!(
