@@ -147,6 +147,7 @@ impl Run {
             subscriptions: 10,
             received: 980,
             finals_ok: 9,
+            silent_ns: Some(200_000_000),
             ..UpdatesSeen::default()
         });
         run.shards[0].evidence.tally = Tally {
