@@ -135,6 +135,9 @@ fn load(plan: &Plan) -> String {
     let mut out = plan.channels.as_ref().map(updates::load).unwrap_or_default();
     if updates::are_watched(plan) {
         let _ = write!(out, " for {}", plan.duration);
+        if plan.warmup > Nanos::ZERO {
+            let _ = write!(out, " after {} of warm-up", plan.warmup);
+        }
         return out;
     }
     if !out.is_empty() {
