@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use onrush::evidence::Entry;
 use onrush::log::Reader;
-use support::publisher::{FAULTS, MANNERS, POSTS, Publisher};
+use support::publisher::{End, FAULTS, MANNERS, POSTS, Publisher};
 use support::report::{at, count};
 use support::run::{Run, report, run};
 use support::wait_for;
@@ -75,10 +75,10 @@ fn a_run_that_is_killed_leaves_every_fault_in_its_log() {
     assert!(at(&json, "updates.received").is_null(), "nobody counted to the end");
 }
 
-#[test]
-fn a_circuit_that_breaks_is_opened_again_with_its_channels() {
-    let publisher = Publisher::ca_that_breaks();
-    let url = format!("ca://{}/P{{0..4}}", publisher.address);
+/// The first circuit of the publisher ends after half of the posts.
+#[track_caller]
+fn check_end(scheme: &str, publisher: &Publisher) {
+    let url = format!("{scheme}://{}/P{{0..4}}", publisher.address);
     let json = run(&["-d", "5s", "--idle", "sleep", "--timeout", "1s", &*url]).done();
     let updates = |key: &str| count(&json, &format!("updates.{key}"));
     assert_eq!(count(&json, "connections.reopened"), 1);
@@ -90,6 +90,24 @@ fn a_circuit_that_breaks_is_opened_again_with_its_channels() {
         assert_eq!(updates(fault), FAULTS / 2 + FAULTS, "{fault}");
     }
     assert_eq!(updates("finals_ok"), channels - 1);
+    assert!(updates("silent_ns") > 0, "the one that stalls");
+}
+
+#[test]
+fn a_circuit_that_breaks_is_opened_again_with_its_channels() {
+    check_end("ca", &Publisher::ca_that_ends(End::Clean));
+}
+
+#[test]
+fn a_circuit_that_ends_in_half_a_message_is_opened_again() {
+    check_end("ca", &Publisher::ca_that_ends(End::HalfAMessage));
+    check_end("pva", &Publisher::pva_that_ends(End::HalfAMessage));
+}
+
+#[test]
+fn a_circuit_that_turns_to_garbage_is_ended_and_opened_again() {
+    check_end("ca", &Publisher::ca_that_ends(End::Garbage));
+    check_end("pva", &Publisher::pva_that_ends(End::Garbage));
 }
 
 #[test]

@@ -149,3 +149,39 @@ fn a_server_of_p4p_is_watched_read_and_written() {
     check_sessions(&format!("pva://{}/LAB:S{{0..9}}", server.pva), "get");
     check_sessions(&format!("pva://{}/LAB:W", server.pva), "put");
 }
+
+#[test]
+fn an_array_counts_by_its_first_element_and_an_enumeration_by_its_index() {
+    let server = Ioc::start("p4p_server.py", &[]);
+    for profile in ["greedy", "pvxs"] {
+        let watch = |name: &str| {
+            let url = format!("pva://{}/{name}", server.pva);
+            let json = run(&["-d", "1s", "--idle", "sleep", "--profile", profile, &*url]).done();
+            let updates = |key: &str| count(&json, &format!("updates.{key}"));
+            assert!(updates("received") > 0, "{name}: {:#}", at(&json, "updates"));
+            assert_eq!(updates("finals_ok"), 1, "{name}");
+            updates("backwards")
+        };
+        assert_eq!(watch("LAB:ARRAY"), 0);
+        assert!(watch("LAB:ENUM") > 0, "it goes back at every other post");
+    }
+}
+
+#[test]
+fn what_is_no_number_and_what_never_speaks_are_told_before_the_run() {
+    let server = Ioc::start("p4p_server.py", &[]);
+    let told = |names: &str, more: &[&str]| {
+        let url = format!("pva://{}/{names}", server.pva);
+        let ended = run(&[&["-d", "1s", "--timeout", "1s", &*url], more].concat());
+        assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+        ended.stderr.lines().last().unwrap_or_default().to_owned()
+    };
+    for name in ["LAB:TEXT", "LAB:TABLE"] {
+        for more in [&[][..], &["--profile", "pvxs"], &["--op", "get", "-c", "1"]] {
+            let says = told(name, more);
+            assert!(says.contains("error answer: do they hold numbers"), "{name} {more:?}: {says}");
+        }
+    }
+    let says = told("LAB:MUTE", &[]);
+    assert!(says.ends_with("nothing was heard of them within --timeout"), "{says}");
+}

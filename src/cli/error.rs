@@ -90,7 +90,11 @@ impl fmt::Display for CliError {
                 write!(f, "{name} is missing: {wants}, like {example}")
             }
             Self::Surplus { typed, command } => {
-                write!(f, "'{typed}' is one word too many: see onrush {command} --help")
+                write!(f, "'{typed}' is one word too many: ")?;
+                match typed.contains("://") {
+                    true => f.write_str("one URL is one word, and braces in it need quotes"),
+                    false => write!(f, "see onrush {command} --help"),
+                }
             }
             Self::Parse { flag, error } => write!(f, "{flag} {error}"),
             Self::Rule { flag, value, rule } => write!(f, "{flag} '{value}': {rule}"),

@@ -302,6 +302,8 @@ mod tests {
         check_error("-R", &format!("--rate needs a value: {wants}"));
         check_error("--fresh=yes", "--fresh 'yes': it takes no value, like --fresh alone");
         check_error("a b", "'b' is one word too many: see onrush run --help");
+        let says = "one URL is one word, and braces in it need quotes";
+        check_error("ca://h/P0 ca://h/P1", &format!("'ca://h/P1' is one word too many: {says}"));
         let logs = normalise(&ReportArgs::get_args_info(), &words("a b -q c"));
         assert_eq!(logs, Ok(Line::Words(words("--quiet -- a b c"))));
     }

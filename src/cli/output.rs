@@ -11,7 +11,7 @@ use super::terminal::Terminal;
 use crate::log::{LogError, Reader};
 use crate::outcome::pictures::Pictures;
 use crate::outcome::{Cut, SeriesName, Summary};
-use crate::plan::LogMode;
+use crate::plan::{ChannelPlan, LogMode, Plan};
 use crate::report;
 use crate::unit::Nanos;
 use crate::words;
@@ -96,6 +96,10 @@ impl Output {
     ) -> Result<(), CliError> {
         let series = self.series.unwrap_or(SeriesName::Response);
         let log = summary.plan.log;
+        let is_whole = matches!(self.format, Format::Text | Format::Json | Format::Html);
+        if !is_whole || self.timeseries || self.latency {
+            tell_if_watched(&summary.plan, terminal);
+        }
         if self.is_of_requests() && log != LogMode::All {
             let what = if self.timeseries { "--timeseries" } else { self.format.as_str() };
             terminal.notice(format_args!(
@@ -143,6 +147,15 @@ impl Output {
             true => report::json::with_timeseries(summary),
             false => report::json::write(summary),
         }
+    }
+}
+
+/// Says of a run that watched updates why what is made of requests is empty.
+pub(super) fn tell_if_watched(plan: &Plan, terminal: &Terminal) {
+    if plan.channels.as_ref().is_some_and(ChannelPlan::is_watching) {
+        terminal.notice(format_args!(
+            "a monitor times no request: its figures are in text, json and html alone"
+        ));
     }
 }
 

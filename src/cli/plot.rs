@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use super::args::PlotArgs;
 use super::error::{CliError, parse, read, read_if_given};
 use super::exit::Exit;
-use super::output::path;
+use super::output::{path, tell_if_watched};
 use super::terminal::Terminal;
 use crate::log::{LogError, Reader};
 use crate::outcome::pictures::Pictures;
@@ -91,6 +91,9 @@ fn write_all(command: &PlotCommand, terminal: &Terminal) -> Result<(), CliError>
     let PlotCommand { logs, folder, pictures, cut, image } = command;
     let read: Vec<(Summary, Pictures)> =
         logs.iter().map(|log| gather(log, cut)).collect::<Result<_, _>>()?;
+    if let Some((summary, _)) = read.iter().find(|(summary, _)| summary.watching.is_some()) {
+        tell_if_watched(&summary.plan, terminal);
+    }
     let names = names(logs);
     let subjects = names.iter().zip(&read).map(|(name, (summary, pictures))| Subject {
         name,

@@ -67,7 +67,7 @@ fn watch(command: &TopCommand, terminal: &Terminal) -> Result<Exit, CliError> {
     let mut following = log.read_on(|shard, entry| live.take(shard, entry)).map_err(unreadable)?;
     live.pass_over();
     let name = command.log.display().to_string();
-    let mut view = View::open(terminal, &name)?;
+    let mut view = View::open(terminal, &name, &live)?;
     let mut looks = 0;
     let mut last = clock.now();
     let exit = loop {
@@ -119,11 +119,11 @@ enum View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn open(terminal: &'a Terminal, name: &'a str) -> Result<Self, CliError> {
+    fn open(terminal: &'a Terminal, name: &'a str, live: &Live) -> Result<Self, CliError> {
         match FullScreen::open() {
             Some(screen) => Ok(Self::Screen(screen, name)),
             None => {
-                terminal.print(&Live::names())?;
+                terminal.print(&live.names())?;
                 Ok(Self::Lines(terminal))
             }
         }

@@ -21,6 +21,9 @@ record! {
         /// Subscriptions that reached, after the measure phase, the value that a read of their
         /// channel gave then.
         pub finals_ok: u64,
+        /// For how long, in ns, nothing had come for the subscription that was silent longest,
+        /// when the measure phase ended: a gap that was not over. `None` where none was served.
+        pub silent_ns: Option<u64>,
     }
 }
 
@@ -45,5 +48,6 @@ impl UpdatesSeen {
         self.duplicate += other.duplicate;
         self.backwards += other.backwards;
         self.finals_ok += other.finals_ok;
+        self.silent_ns = self.silent_ns.max(other.silent_ns);
     }
 }

@@ -1,13 +1,13 @@
 //! Runs for tests, made by hand.
 
-use super::{Builder, Summary, Trailer};
+use super::{Ages, Builder, Summary, Trailer};
 use crate::evidence::{
     Busy, Calibration, CpuSeen, Environment, Evidence, Hole, Holes, Machine, NetCount, Outcome,
-    Phase, Request, Resources, ShardEvidence, Step, Tally,
+    Phase, Request, Resources, ShardEvidence, Step, Tally, UpdatesSeen,
 };
-use crate::plan::Plan;
 use crate::plan::sample::plan;
-use crate::unit::{Instant, Nanos};
+use crate::plan::{ChannelPlan, Operation, Plan, Profile};
+use crate::unit::{Instant, Nanos, Rate};
 
 /// What a log would hold.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub(crate) struct Run {
     pub(crate) began_unix_ns: u64,
     pub(crate) evidence: Evidence,
     pub(crate) shards: Vec<Shard>,
+    /// Of the updates that came.
+    pub(crate) ages: Vec<Ages>,
     /// The trailer is missing.
     pub(crate) is_killed: bool,
 }
@@ -120,9 +122,50 @@ impl Run {
             began_unix_ns: 1_700_000_000_000_000_000,
             evidence: evidence(plan.duration),
             shards: shards.into_iter().enumerate().map(shard).collect(),
+            ages: Vec::new(),
             is_killed: false,
             plan,
         }
+    }
+
+    /// Ten channels that tell a hundred updates each in a second, and one of them 20 less.
+    pub(crate) fn watching() -> Self {
+        let mut run = Self::of(vec![vec![]]);
+        run.plan.target.url = "ca://127.0.0.1:5064/P{0..9}".into();
+        run.plan.rate = Rate::Max;
+        run.plan.channels = Some(ChannelPlan {
+            op: Operation::Monitor,
+            pvs: 10,
+            monitors: 1,
+            circuits: 2,
+            profile: Profile::Greedy,
+            queue: None,
+            ack: None,
+            search: None,
+        });
+        run.shards[0].evidence.updates = Some(UpdatesSeen {
+            subscriptions: 10,
+            received: 980,
+            finals_ok: 9,
+            silent_ns: Some(200_000_000),
+            ..UpdatesSeen::default()
+        });
+        run.shards[0].evidence.tally = Tally {
+            connections_asked: 2,
+            connections_opened: 2,
+            connections_served: 1,
+            connections_started: 2,
+            connections_ended: 1,
+            bytes_received: 39_200,
+            ..Tally::prepared()
+        };
+        let mut ages = Ages::default();
+        for k in 0..980 {
+            ages.age.record(Nanos::from_micros(90 + k % 10));
+            ages.gap.record(Nanos::from_millis(10));
+        }
+        run.ages = vec![ages];
+        run
     }
 
     /// What the reader of its log would build.
@@ -137,7 +180,8 @@ impl Run {
         if !self.is_killed {
             let shards = self.shards.iter().map(|shard| shard.evidence.clone()).collect();
             let evidence = Evidence { shards, ..self.evidence.clone() };
-            builder.trailer(Trailer { evidence, ..Trailer::default() });
+            let ages = self.ages.clone();
+            builder.trailer(Trailer { evidence, ages, ..Trailer::default() });
         }
         builder.finish()
     }

@@ -6,7 +6,7 @@ use super::{Circuit, Event, Fault, Hear, Posted, Size, Verb};
 use crate::plan::{ChannelPlan, Profile};
 use crate::wire::pva::{
     Bits, Frame, Frames, FromClient, FromServer, Layout, Number, Order, PvRequest, Reader, Sample,
-    Scalar, Shape, TypeCache, command, control, sub, write_bits, write_number,
+    Scalar, Shape, TypeCache, command, control, sub,
 };
 
 /// Bytes that we say we receive at a time.
@@ -148,10 +148,8 @@ impl Circuit for Pva {
             Verb::Put => command::PUT,
         };
         FromClient::write_operate(out, conn.order, (command, sid, ioid, 0), |out, order| {
-            let field = shape.and_then(|shape| Some((shape.value_node()?, shape.value_type()?)));
-            if let (Verb::Put, Some((node, scalar))) = (verb, field) {
-                write_bits(out, order, [node]);
-                write_number(out, order, scalar, Number::Whole(value));
+            if let (Verb::Put, Some(shape)) = (verb, shape) {
+                shape.write_put(out, order, Number::Whole(value));
             }
         });
     }
@@ -315,6 +313,11 @@ impl PvaConn {
     fn prepared(&mut self, ioid: u32, shape: u16, out: &mut Vec<u8>, hear: &mut impl Hear) {
         let Some(asked) = self.requests.get_mut(ioid as usize) else { return };
         asked.shape = shape;
+        let told = self.shapes.get(usize::from(shape));
+        if told.is_some_and(|(shape, _)| shape.value_type().is_none()) {
+            // Neither updates nor answers would have a number to be held against another.
+            return self.unable(ioid, 0, hear);
+        }
         if ioid >= self.subscriptions {
             return hear.event(Event::Ready(ioid - self.subscriptions));
         }

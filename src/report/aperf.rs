@@ -1,23 +1,24 @@
 //! APerf's own lines, in APerf's own words and layout (2004), from real figures.
 
 use super::figures::UNKNOWN;
+use super::text::has_requests;
 use crate::evidence::{Resources, Tally};
 use crate::outcome::Summary;
 use crate::stats::Distribution;
 use crate::unit::{Nanos, Quantile};
 
-/// What APerf printed after a run, five lines. The times are those of the sessions.
+/// What APerf printed after a run, five lines. The times are those of the sessions; where there
+/// can be none, what the run itself took is left.
 pub(super) fn lines(summary: &Summary) -> String {
+    let used = summary.evidence.as_ref().map(|e| resources(&e.resources)).unwrap_or_default();
+    if !has_requests(summary) {
+        return used;
+    }
     let connections = summary.evidence.as_ref().map(|_| connections(&summary.tally));
     let why =
         if summary.cut.is_some() { "the report is cut" } else { "the log ends without a trailer" };
     let unknown = || format!("Connections: {UNKNOWN}, {why}\n");
-    [
-        connections.unwrap_or_else(unknown),
-        times(&summary.figures.session),
-        summary.evidence.as_ref().map(|e| resources(&e.resources)).unwrap_or_default(),
-    ]
-    .concat()
+    [connections.unwrap_or_else(unknown), times(&summary.figures.session), used].concat()
 }
 
 fn connections(tally: &Tally) -> String {

@@ -1,6 +1,7 @@
 //! Failures by name, each with what it usually means.
 
 use crate::evidence::{ErrorCount, Step, Tally};
+use crate::plan::Plan;
 use crate::protocol::Fault;
 use crate::sys::errno::errno_name;
 
@@ -14,13 +15,14 @@ pub(super) struct Failure {
 }
 
 /// All failures, the most frequent first.
-pub(super) fn of(tally: &Tally) -> Vec<Failure> {
+pub(super) fn of(tally: &Tally, plan: &Plan) -> Vec<Failure> {
     let mut counts = tally.errors.clone();
     counts.sort_by_key(|e| (std::cmp::Reverse(e.count), e.phase, e.step, e.errno));
-    counts.into_iter().map(named).collect()
+    let of_channels = plan.channels.is_some();
+    counts.into_iter().map(|count| named(count, of_channels)).collect()
 }
 
-fn named(count: ErrorCount) -> Failure {
+fn named(count: ErrorCount, of_channels: bool) -> Failure {
     let fault = Fault::from_number(count.errno).filter(|_| count.step == Step::Parse);
     let (name, hint) = match fault {
         Some(fault) => (fault.to_string(), fault_hint(fault)),
@@ -31,11 +33,21 @@ fn named(count: ErrorCount) -> Failure {
             (name, hint)
         }
     };
+    let hint = match (hint, fault) {
+        (CLOSED, _) if of_channels => CIRCUIT_CLOSED,
+        (_, Some(Fault::BadHead)) if of_channels => CIRCUIT_GARBLED,
+        (_, Some(Fault::Refusal)) if of_channels => CHANNEL_REFUSED,
+        _ => hint,
+    };
     Failure { count, name, hint }
 }
 
 const CLOSED: &str =
     "the server closed it: a limit per connection (nginx: keepalive_requests), or a crash";
+const CIRCUIT_CLOSED: &str = "the server closed the circuit: a limit of clients, or a crash";
+const CIRCUIT_GARBLED: &str =
+    "what came is not of this protocol, or broken: the circuit was closed";
+const CHANNEL_REFUSED: &str = "the server will not: no number, no right of access, or no memory";
 
 fn hint(step: Step, name: &str) -> &'static str {
     match (step, name) {
@@ -81,7 +93,7 @@ mod tests {
 
     #[track_caller]
     fn check(step: Step, errno: u16, name: &str, says: &str) {
-        let failure = named(ErrorCount { phase: Phase::Measure, step, errno, count: 1 });
+        let failure = named(ErrorCount { phase: Phase::Measure, step, errno, count: 1 }, false);
         assert_eq!(failure.name, name);
         assert!(failure.hint.contains(says), "{}", failure.hint);
     }
@@ -94,5 +106,17 @@ mod tests {
         check(Step::Bind, 99, "EADDRNOTAVAIL", "--source");
         check(Step::Parse, Fault::BadHead as u16, "malformed head", "TLS");
         check(Step::Recv, 4000, "4000", "");
+    }
+
+    #[test]
+    fn failures_of_circuits_have_hints_of_their_own() {
+        for (step, errno) in
+            [(Step::Recv, 0), (Step::Recv, 104), (Step::Parse, 1), (Step::Parse, 7)]
+        {
+            let count = ErrorCount { phase: Phase::Measure, step, errno, count: 1 };
+            let hint = named(count, true).hint;
+            assert!(!hint.contains("nginx") && !hint.contains("TLS"), "{hint}");
+            assert_ne!(hint, named(count, false).hint);
+        }
     }
 }

@@ -25,7 +25,7 @@ fn reasons(summary: &Summary) -> String {
     let found: Vec<&Check> = in_state(State::Invalid).chain(in_state(State::Suspect)).collect();
     if found.is_empty() {
         let ok = counted(in_state(State::Ok).count() as u64, "check");
-        return match in_state(State::Unavailable).count() {
+        return match in_state(State::Unavailable).filter(|check| !check.is_moot).count() {
             0 => format!("{ok} ok"),
             n => format!("{ok} ok, {n} unavailable"),
         };
@@ -94,10 +94,12 @@ fn missed(summary: &Summary) -> Option<String> {
     }
 }
 
-/// Checks that could not look, those with the same reason together.
+/// Checks that could not look, though there was something to see; those with the same reason
+/// together.
 fn unavailable(summary: &Summary) -> Vec<(Vec<&str>, &str)> {
     let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
-    for check in summary.checks.iter().filter(|check| check.state == State::Unavailable) {
+    let is_missed = |check: &&Check| check.state == State::Unavailable && !check.is_moot;
+    for check in summary.checks.iter().filter(is_missed) {
         match groups.iter_mut().find(|(_, why)| *why == check.remedy) {
             Some((names, _)) => names.push(check.name),
             None => groups.push((vec![check.name], &check.remedy)),

@@ -166,6 +166,44 @@ fn a_killed_run_reports_as_it_did() {
 }
 
 #[test]
+fn a_monitor_reports_as_it_did() {
+    check_both("monitor", &Run::watching().summary());
+}
+
+#[test]
+fn a_report_of_a_monitor_has_no_line_without_a_figure() {
+    let asked = |from_ms: Option<u64>| Asked {
+        cut: Cut { from: from_ms.map(Nanos::from_millis), ..Cut::default() },
+        ..Asked::default()
+    };
+    let options = text::Options {
+        spectrum: Some(SeriesName::Response),
+        timeseries: true,
+        ..text::Options::default()
+    };
+    let killed = Run { is_killed: true, ..Run::watching() };
+    for (run, from) in [(Run::watching(), None), (Run::watching(), Some(500)), (killed, None)] {
+        let report = text::write(&load([("a".to_owned(), run)], &asked(from)).unwrap(), options);
+        for empty in ["Connections:", "Time(ms)", "response", "Spectrum", "Sessions", "planned"] {
+            assert!(!report.contains(empty), "{empty} in\n{report}");
+        }
+        for moot in ["own_share", "tail_blame", "sent_shortfall", "busy_share,"] {
+            assert!(!report.contains(moot), "{moot} in\n{report}");
+        }
+    }
+}
+
+#[test]
+fn what_was_forced_together_shows_updates_and_requests() {
+    let logs = [("a".to_owned(), Run::watching()), ("b".to_owned(), Run::steady())];
+    let merged = load(logs, &Asked { force: true, ..Asked::default() }).unwrap();
+    let report = text::write(&merged, text::Options::default());
+    for line in ["\nage ", "\nresponse ", "\nUpdates ", "\nSessions "] {
+        assert!(report.contains(line), "no {line:?} in\n{report}");
+    }
+}
+
+#[test]
 fn a_closed_loop_reports_as_it_did() {
     let mut run = Run::steady();
     run.plan.rate = Rate::Max;

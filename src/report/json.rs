@@ -109,7 +109,7 @@ fn common(summary: &Summary) -> Value {
         "session_ns": times_of(&figures.session),
         "outcomes": outcomes(tally),
         "status": statuses(tally),
-        "errors": failures(tally),
+        "errors": failures(tally, &summary.plan),
         "resources": resources(summary),
         "machine": evidence::machine(evidence),
         "watch": watch(summary),
@@ -334,7 +334,7 @@ fn statuses(tally: &Tally) -> Value {
     Value::Object(statuses.iter().map(|s| (s.status.to_string(), json!(s.count))).collect())
 }
 
-fn failures(tally: &Tally) -> Value {
+fn failures(tally: &Tally, plan: &Plan) -> Value {
     let failure = |failure: errors::Failure| {
         json!({
             "phase": failure.count.phase.as_str(),
@@ -345,7 +345,7 @@ fn failures(tally: &Tally) -> Value {
             "hint": failure.hint,
         })
     };
-    errors::of(tally).into_iter().map(failure).collect()
+    errors::of(tally, plan).into_iter().map(failure).collect()
 }
 
 fn resources(summary: &Summary) -> Value {

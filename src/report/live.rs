@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use super::figures::{UNKNOWN, counted, maybe_time, number, time};
-use crate::evidence::{Entry, Environment, Hole, Outcome, Request};
+use super::updates;
+use crate::evidence::{Entry, Environment, Hole, Outcome, Request, UpdatesSeen};
 use crate::outcome::{Builder, Check, State, Summary, Verdict};
 use crate::plan::Plan;
 use crate::stats::{Distribution, Recorder};
@@ -34,6 +35,8 @@ struct Window {
     failed: u64,
     /// Times in service, added up.
     served_ns: u64,
+    /// Updates that were not the next; those that were are in no record.
+    slips: UpdatesSeen,
     holes: Vec<Hole>,
     /// Last end of a request.
     until: Instant,
@@ -46,6 +49,7 @@ impl Window {
             ok: 0,
             failed: 0,
             served_ns: 0,
+            slips: UpdatesSeen::default(),
             holes: Vec::new(),
             until: Instant::ZERO,
         }
@@ -61,6 +65,7 @@ struct Row {
     ok: u64,
     failed: u64,
     served_ns: u64,
+    slips: UpdatesSeen,
     response: Distribution,
     holes: u64,
     hole_max: Option<Nanos>,
@@ -100,7 +105,10 @@ impl Live {
                 self.builder.hole(shard, hole);
                 self.window.holes.push(*hole);
             }
-            Entry::Slip(slip) => self.builder.slip(shard, slip),
+            Entry::Slip(slip) => {
+                self.builder.slip(shard, slip);
+                self.window.slips.count(slip.steps());
+            }
         }
     }
 
@@ -126,6 +134,7 @@ impl Live {
             ok: window.ok,
             failed: window.failed,
             served_ns: window.served_ns,
+            slips: window.slips,
             response: window.response.freeze(),
             holes: window.holes.len() as u64,
             hole_max: window.holes.iter().map(|hole| hole.lost).max(),
@@ -133,17 +142,23 @@ impl Live {
     }
 
     /// The names over [`Live::line`]'s columns.
-    pub fn names() -> String {
-        let mut line = String::new();
-        for (name, width) in COLUMNS {
-            let _ = write!(line, "{name:>width$} ");
-        }
-        line.trim_end().to_owned() + "\n"
+    pub fn names(&self) -> String {
+        joined(self.columns().iter().map(|&(name, width)| (name.to_owned(), width)))
     }
 
     /// The last interval as one line; empty where there is none.
     pub fn line(&self) -> String {
-        self.rows.back().map_or_else(String::new, Row::line)
+        self.rows.back().map_or_else(String::new, |row| self.line_of(row))
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        if updates::are_watched(&self.plan) { &OF_UPDATES } else { &OF_REQUESTS }
+    }
+
+    fn line_of(&self, row: &Row) -> String {
+        let is_watching = updates::are_watched(&self.plan);
+        let cells = if is_watching { row.of_updates() } else { row.of_requests() };
+        joined(cells.into_iter().zip(self.columns()).map(|(cell, &(_, width))| (cell, width)))
     }
 
     /// All of it, for a terminal of this size; no line is longer than its columns.
@@ -153,12 +168,12 @@ impl Live {
         let room = screen.lines.saturating_sub(head.len() + 3);
         let mut lines: Vec<String> = head;
         lines.push(String::new());
-        lines.push(Self::names().trim_end().to_owned());
+        lines.push(self.names().trim_end().to_owned());
         lines.extend(
             self.rows
                 .iter()
                 .skip(self.rows.len().saturating_sub(room))
-                .map(|row| row.line().trim_end().to_owned()),
+                .map(|row| self.line_of(row).trim_end().to_owned()),
         );
         lines.truncate(screen.lines.saturating_sub(1));
         let mut text = String::new();
@@ -183,6 +198,16 @@ impl Live {
         };
         let (verdict, why) = verdict(summary);
         let fits = if why.is_empty() { String::new() } else { format!(": {why}") };
+        let mut lines = vec![
+            format!("{verdict} so far{fits}"),
+            format!("{name}  {state}, {} of {length}", time(at.0 as f64)),
+        ];
+        if let Some(channels) = plan.channels.as_ref().filter(|_| updates::are_watched(plan)) {
+            let seen = updates::of_records(summary);
+            lines.push(updates::load(channels));
+            lines.extend(seen.into_iter().map(|(_, text)| format!("updates   {text}")));
+            return lines;
+        }
         let asked = match plan.rate {
             Rate::Max => "as fast as answers come".to_owned(),
             rate => format!("{rate} a second, {}", plan.pattern),
@@ -191,9 +216,7 @@ impl Live {
         let at_quantile = |name: &str, quantile| {
             format!("{name} {}", maybe_time(response.quantile(Quantile(quantile))))
         };
-        let mut lines = vec![
-            format!("{verdict} so far{fits}"),
-            format!("{name}  {state}, {} of {length}", time(at.0 as f64)),
+        lines.extend([
             format!(
                 "{asked}, concurrence {} {}, {}",
                 plan.concurrence,
@@ -207,8 +230,8 @@ impl Live {
                 at_quantile("p99.9", 999_000),
                 maybe_time(response.max()),
             ),
-        ];
-        lines.push(format!("requests  {}", outcomes(summary)));
+            format!("requests  {}", outcomes(summary)),
+        ]);
         lines
     }
 }
@@ -229,8 +252,10 @@ impl Window {
     }
 }
 
-/// The columns of a row with their widths.
-const COLUMNS: [(&str, usize); 10] = [
+/// A column of the rows, and its width.
+type Column = (&'static str, usize);
+
+const OF_REQUESTS: [Column; 10] = [
     ("time", 7),
     ("done/s", 9),
     ("failed", 7),
@@ -243,12 +268,24 @@ const COLUMNS: [(&str, usize); 10] = [
     ("longest", 7),
 ];
 
+/// The log of a monitor has the updates that were not the next, and no others.
+const OF_UPDATES: [Column; 6] =
+    [("time", 7), ("lost", 9), ("duplicate", 10), ("backwards", 10), ("holes", 6), ("longest", 7)];
+
+fn joined(cells: impl Iterator<Item = (String, usize)>) -> String {
+    let mut line = String::new();
+    for (cell, width) in cells {
+        let _ = write!(line, "{cell:>width$} ");
+    }
+    line.trim_end().to_owned() + "\n"
+}
+
 impl Row {
-    fn line(&self) -> String {
+    fn of_requests(&self) -> Vec<String> {
         let span_s = self.span.as_secs_f64().max(1e-9);
         let quantile = |quantile| maybe_time(self.response.quantile(Quantile(quantile)));
         let cells = [
-            format!("{:.1}s", self.at.as_secs_f64()),
+            self.time(),
             format!("{:.0}", self.ok as f64 / span_s),
             self.failed.to_string(),
             // Little's law: the mean number that were at work at a time.
@@ -257,14 +294,24 @@ impl Row {
             quantile(990_000),
             quantile(999_000),
             maybe_time(self.response.max()),
-            self.holes.to_string(),
-            self.hole_max.map_or_else(|| "-".to_owned(), |lost| time(lost.0 as f64)),
         ];
-        let mut line = String::new();
-        for (cell, (_, width)) in cells.iter().zip(COLUMNS) {
-            let _ = write!(line, "{cell:>width$} ");
-        }
-        line.trim_end().to_owned() + "\n"
+        cells.into_iter().chain(self.absence()).collect()
+    }
+
+    fn of_updates(&self) -> Vec<String> {
+        let UpdatesSeen { lost, duplicate, backwards, .. } = self.slips;
+        let counts = [lost, duplicate, backwards].map(|count| count.to_string());
+        [self.time()].into_iter().chain(counts).chain(self.absence()).collect()
+    }
+
+    fn time(&self) -> String {
+        format!("{:.1}s", self.at.as_secs_f64())
+    }
+
+    /// Holes: how many, and the longest.
+    fn absence(&self) -> [String; 2] {
+        let longest = self.hole_max.map_or_else(|| "-".to_owned(), |lost| time(lost.0 as f64));
+        [self.holes.to_string(), longest]
     }
 }
 
@@ -301,8 +348,8 @@ fn outcomes(summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::Phase;
-    use crate::outcome::sample::request as request_sample;
+    use crate::evidence::{Phase, Slip};
+    use crate::outcome::sample::{Run, request as request_sample};
     use crate::plan::sample;
 
     fn live() -> Live {
@@ -343,7 +390,32 @@ mod tests {
         assert_eq!(words[8..], ["1", "200us"], "{line}");
         live.end_interval(Nanos::from_millis(100));
         assert!(live.line().contains(" 0 "), "{}", live.line());
-        assert_eq!(live.line().split_whitespace().count(), COLUMNS.len());
+        assert_eq!(live.line().split_whitespace().count(), OF_REQUESTS.len());
+    }
+
+    #[test]
+    fn a_row_of_a_monitor_has_the_updates_that_were_not_the_next() {
+        let mut live = Live::new(Run::watching().plan, Environment::default(), Instant(1_000));
+        for got in [7, 3, 3] {
+            let at = Instant(5_000);
+            let slip = Slip {
+                at,
+                subscription: 1,
+                expected: 4,
+                got,
+                is_word: false,
+                phase: Phase::Measure,
+            };
+            live.take(0, &Entry::Slip(slip));
+        }
+        live.end_interval(Nanos::from_secs(1));
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&live.names())[1..4], ["lost", "duplicate", "backwards"]);
+        assert_eq!(words(&live.line())[1..], ["3", "2", "0", "0", "-"]);
+        let screen = Screen { columns: 200, lines: 20, colour: false };
+        let text = live.screen("onrush.data", "running", screen);
+        assert!(text.contains("3 lost, 2 duplicate, 0 backwards"), "{text}");
+        assert!(!text.contains("response") && !text.contains("requests"), "{text}");
     }
 
     #[test]

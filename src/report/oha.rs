@@ -130,7 +130,7 @@ fn statuses(summary: &Summary) -> Value {
 
 fn failures(summary: &Summary) -> Value {
     let mut counts: Map<String, Value> = Map::new();
-    for failure in errors::of(&summary.tally) {
+    for failure in errors::of(&summary.tally, &summary.plan) {
         let kind = format!("{}: {}", failure.count.step, failure.name);
         let before = counts.get(&kind).and_then(Value::as_u64).unwrap_or(0);
         counts.insert(kind, json!(before + failure.count.count));

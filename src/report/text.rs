@@ -32,7 +32,7 @@ pub fn write(summary: &Summary, options: Options) -> String {
         findings::verdict(summary, options.colour),
         plan(summary),
         aperf::lines(summary),
-        times::table(summary),
+        times::tables(summary),
         floor::beside(summary.floor.as_ref()),
         counts(summary),
         failures(summary),
@@ -40,16 +40,23 @@ pub fn write(summary: &Summary, options: Options) -> String {
         shards(summary),
         files(summary),
     ];
-    if options.timeseries {
+    if options.timeseries && has_requests(summary) {
         parts.push(timeseries::text(summary));
     }
-    if let Some(series) = options.spectrum {
+    if let Some(series) = options.spectrum.filter(|_| has_requests(summary)) {
         let whole = hgrm::write(summary, series);
         parts.push(format!("Spectrum of {series} (ms)\n{whole}"));
     }
     parts.push(closing(summary));
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
+}
+
+/// Whether there is anything to say of requests: where updates are watched there are none, but
+/// in logs of other loads that were merged by force.
+pub(super) fn has_requests(summary: &Summary) -> bool {
+    let outcomes: u64 = summary.tally.outcomes.iter().sum();
+    !updates::are_watched(&summary.plan) || outcomes > 0
 }
 
 /// A line with its name in front, aligned.
@@ -97,6 +104,9 @@ pub(super) fn plan(summary: &Summary) -> String {
 
 /// `from 2s to 3s, shard 0: 500 of 2000 records`
 fn cut_of(cut: &Cut, summary: &Summary) -> String {
+    if !has_requests(summary) {
+        return format!("{cut}: of its updates the log has those that were not the next");
+    }
     let counted: u64 = summary.tally.outcomes.iter().sum();
     let kept = match summary.plan.log {
         LogMode::All => String::new(),
@@ -125,6 +135,9 @@ fn load(plan: &Plan) -> String {
     let mut out = plan.channels.as_ref().map(updates::load).unwrap_or_default();
     if updates::are_watched(plan) {
         let _ = write!(out, " for {}", plan.duration);
+        if plan.warmup > Nanos::ZERO {
+            let _ = write!(out, " after {} of warm-up", plan.warmup);
+        }
         return out;
     }
     if !out.is_empty() {
@@ -206,7 +219,9 @@ fn course(summary: &Summary) -> String {
     if let Some(trend) = steady.trend.filter(|trend| trend.abs() > WORTH_A_WORD) {
         let way = if trend > 0.0 { "rose" } else { "fell" };
         let percent = number((100.0 * trend.abs()).round());
-        out.push(format!("the median response {way} by {percent} % from start to end"));
+        // A fall is the steeper the more of its mean lies at the start: it may be above 100 %.
+        let whole = "of its mean from start to end";
+        out.push(format!("the median response {way} by {percent} % {whole}"));
     }
     if let Some(from) = steady.from.filter(|_| steady.warm_up > WORTH_A_WORD) {
         let from = time(from.0 as f64);
@@ -220,15 +235,16 @@ fn course(summary: &Summary) -> String {
 
 pub(super) fn counts(summary: &Summary) -> String {
     let mut out = String::new();
-    if updates::are_watched(&summary.plan) {
+    if updates::are_watched(&summary.plan) || summary.watching.is_some() {
         for (name, text) in updates::counts(summary) {
             line(&mut out, name, text);
         }
-    } else {
+    }
+    if has_requests(summary) {
         sessions(summary, &mut out);
     }
     connections(summary, &mut out);
-    if !updates::are_watched(&summary.plan) {
+    if has_requests(summary) {
         outcomes(&summary.tally, &mut out);
     }
     rings(summary, &mut out);
@@ -270,7 +286,13 @@ fn sessions(summary: &Summary, out: &mut String) {
 
 fn connections(summary: &Summary, out: &mut String) {
     let t = &summary.tally;
-    if summary.evidence.is_some() {
+    if summary.evidence.is_some() && updates::are_watched(&summary.plan) {
+        let circuits = format!(
+            "{} asked, {} opened, {} still up at the end, {} reopened",
+            t.connections_asked, t.connections_opened, t.connections_served, t.connections_reopened
+        );
+        line(out, "Circuits", circuits);
+    } else if summary.evidence.is_some() {
         let connections = format!(
             "{} asked, {} opened, {} served, {} reopened",
             t.connections_asked, t.connections_opened, t.connections_served, t.connections_reopened
@@ -342,7 +364,7 @@ fn watched(summary: &Summary, out: &mut String) {
 
 fn failures(summary: &Summary) -> String {
     let mut out = String::new();
-    for failure in errors::of(&summary.tally) {
+    for failure in errors::of(&summary.tally, &summary.plan) {
         if out.is_empty() {
             out = format!("{:<9} {:<8} {:<20} {:>9}  hint\n", "phase", "step", "error", "count");
         }
@@ -364,6 +386,10 @@ fn shards(summary: &Summary) -> String {
         let cpu = seen.map_or_else(|| UNKNOWN.to_owned(), |seen| seen.cpu.to_string());
         let ring = seen.map_or(UNKNOWN, |seen| &seen.ring);
         let file = shard.file.as_ref().map_or(String::new(), |file| format!("{file}: "));
+        if !has_requests(summary) {
+            line(&mut out, &format!("shard {}", shard.number), format!("{file}CPU {cpu}, {ring}"));
+            continue;
+        }
         let text = format!(
             "{file}CPU {cpu}, {} started, {} ok, response p50 {} p99 {} max {}, lag max {}, {ring}",
             shard.tally.sessions_started,
@@ -382,6 +408,12 @@ fn files(summary: &Summary) -> String {
     let mut out = String::new();
     for part in &summary.parts {
         let (own, response) = (&part.summary, &part.summary.figures.response);
+        if !has_requests(own) {
+            for (name, seen) in updates::counts(own) {
+                line(&mut out, "file", format!("{}: {}, {name}: {seen}", part.name, own.verdict));
+            }
+            continue;
+        }
         let text = format!(
             "{}: {}, {} started, {} ok, {} achieved, response p50 {} p99 {} max {}",
             part.name,
@@ -402,7 +434,13 @@ fn files(summary: &Summary) -> String {
 pub(super) fn closing(summary: &Summary) -> String {
     let rates = &summary.rates;
     let requests = rates.requests_per_s.unwrap_or(0.0);
-    let bytes = binary(rates.bytes_received_per_s.unwrap_or(0.0));
+    // Of updates the records say no bytes.
+    let is_known = has_requests(summary) || summary.watching.is_some();
+    let bytes = rates.bytes_received_per_s.filter(|_| is_known);
+    let bytes = match is_known {
+        true => binary(bytes.unwrap_or(0.0)) + "B",
+        false => UNKNOWN.to_owned(),
+    };
     let others = summary.tally.statuses.iter().filter(|seen| !(200..400).contains(&seen.status));
     let others = match others.map(|seen| seen.count).sum::<u64>() {
         0 => String::new(),
@@ -412,5 +450,5 @@ pub(super) fn closing(summary: &Summary) -> String {
         true => updates::closing(summary),
         false => format!("Requests/sec: {requests:>9.2}\n"),
     };
-    format!("{others}{served}Transfer/sec: {bytes:>10}B\n")
+    format!("{others}{served}Transfer/sec: {bytes:>11}\n")
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::figures::{PERCENTILES, maybe_time, number};
+use super::text::has_requests;
 use super::updates;
 use crate::outcome::Summary;
 use crate::stats::{Bounds, Distribution, Unbounded};
@@ -33,11 +34,18 @@ fn bounds(summary: &Summary, at: Quantile) -> Result<Bounds, Unbounded> {
     summary.confidence.response.bounds(&summary.figures.response, at)
 }
 
-/// The table, and under it what its percentiles lack.
-pub(super) fn table(summary: &Summary) -> String {
-    if let Some(watching) = &summary.watching {
-        return updates::times(watching);
+/// What there is of updates and of requests.
+pub(super) fn tables(summary: &Summary) -> String {
+    let of_updates = summary.watching.as_ref().map(updates::times).unwrap_or_default();
+    match (has_requests(summary), of_updates.is_empty()) {
+        (true, true) => of_requests(summary),
+        (true, false) => of_updates + "\n" + &of_requests(summary),
+        (false, _) => of_updates,
     }
+}
+
+/// The table, and under it what its percentiles lack.
+fn of_requests(summary: &Summary) -> String {
     let figures = &summary.figures;
     let mut out = format!("{:<11}", "");
     for quantile in PERCENTILES {

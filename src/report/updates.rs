@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::figures::{counted, per_second, time_table};
+use super::figures::{counted, per_second, time, time_table};
 use crate::outcome::{Summary, Watching};
 use crate::plan::{ChannelPlan, LogMode, Plan};
+use crate::unit::Nanos;
 
 /// Updates per second of the measure phase; `None` where no time passed.
 pub(super) fn per_s(summary: &Summary, watching: &Watching) -> Option<f64> {
@@ -48,16 +49,32 @@ pub(super) fn counts(summary: &Summary) -> Vec<(&'static str, String)> {
         updates.duplicate,
         updates.backwards,
     );
-    let finals = format!(
+    let mut finals = format!(
         "{} of {} reached what a read gave after the measure phase",
         updates.finals_ok,
         counted(updates.subscriptions, "subscription"),
     );
-    vec![("Updates", came), ("Finals", finals)]
+    if updates.finals_ok < updates.subscriptions {
+        finals.push_str("; the rest stalled, lost their newest, or could not be read");
+    }
+    let mut lines = vec![("Updates", came), ("Finals", finals)];
+    lines.extend(silent(watching).map(|text| ("Silent", text)));
+    lines
+}
+
+/// What the gaps hide: one that was not over, and longer than any that was.
+fn silent(watching: &Watching) -> Option<String> {
+    let silent = Nanos(watching.updates.silent_ns?);
+    (silent > watching.gap.max().unwrap_or_default()).then(|| {
+        let longest = time(silent.0 as f64);
+        format!(
+            "a subscription for {longest} when the measure phase ended: no gap in the table yet"
+        )
+    })
 }
 
 /// What the records alone say, where the run left no counts or they are not those of the cut.
-fn of_records(summary: &Summary) -> Vec<(&'static str, String)> {
+pub(super) fn of_records(summary: &Summary) -> Vec<(&'static str, String)> {
     let text = match summary.plan.log {
         LogMode::Nothing => format!("unavailable (the log keeps {})", LogMode::Nothing),
         _ => format!(
@@ -85,6 +102,7 @@ pub(super) fn json(summary: &Summary) -> Option<Value> {
         "duplicate": slips.map(|updates| updates.duplicate),
         "backwards": slips.map(|updates| updates.backwards),
         "finals_ok": counted.map(|updates| updates.finals_ok),
+        "silent_ns": counted.and_then(|updates| updates.silent_ns),
         "per_s": watching.and_then(|watching| per_s(summary, watching)),
     }))
 }

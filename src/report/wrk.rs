@@ -83,8 +83,10 @@ impl Stats {
     fn of_rates(summary: &Summary) -> Self {
         let rates = super::oha::rates(summary, f64::from(summary.plan.shards.max(1)));
         let count = rates.len().max(1) as f64;
-        let mean = rates.iter().sum::<f64>() / count;
-        let stddev = (rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / count).sqrt();
+        // A sum of nothing is -0.
+        let mean = (rates.iter().sum::<f64>() + 0.0) / count;
+        let squares = rates.iter().map(|rate| (rate - mean).powi(2));
+        let stddev = (squares.fold(0.0, |sum, square| sum + square) / count).sqrt();
         let within = rates.iter().filter(|rate| (**rate - mean).abs() <= stddev).count();
         let max = rates.iter().copied().fold(0.0, f64::max);
         Self { mean, stddev, max, within: within as f64 / count }

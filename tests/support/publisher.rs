@@ -33,6 +33,15 @@ pub(crate) enum Manner {
 pub(crate) const MANNERS: [Manner; 5] =
     [Manner::Sound, Manner::Drops, Manner::Repeats, Manner::GoesBack, Manner::Stalls];
 
+/// How a circuit ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Clean,
+    HalfAMessage,
+    /// Bytes of no protocol; it is for the client to end it.
+    Garbage,
+}
+
 /// A server, for as long as its client stays.
 pub(crate) struct Publisher {
     pub(crate) address: SocketAddr,
@@ -61,36 +70,41 @@ trait Tongue: Default + Send + 'static {
 
 impl Publisher {
     pub(crate) fn ca() -> Self {
-        Self::start::<Ca>(false)
+        Self::start::<Ca>(None)
     }
 
-    /// A Channel Access server that ends its first circuit after half of the posts.
-    pub(crate) fn ca_that_breaks() -> Self {
-        Self::start::<Ca>(true)
+    /// A Channel Access server whose first circuit has this end.
+    pub(crate) fn ca_that_ends(end: End) -> Self {
+        Self::start::<Ca>(Some(end))
     }
 
     pub(crate) fn pva() -> Self {
-        Self::start::<Pva>(false)
+        Self::start::<Pva>(None)
+    }
+
+    /// A pvAccess server whose first circuit has this end.
+    pub(crate) fn pva_that_ends(end: End) -> Self {
+        Self::start::<Pva>(Some(end))
     }
 
     /// A pvAccess server that speaks with the highest byte first.
     pub(crate) fn pva_big() -> Self {
-        Self::start::<PvaBig>(false)
+        Self::start::<PvaBig>(None)
     }
 
-    fn start<T: Tongue>(breaks: bool) -> Self {
+    fn start<T: Tongue>(end: Option<End>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
-            for breaks in [breaks, false] {
-                serve::<T>(&listener.accept().unwrap().0, breaks);
+            for end in [end, None] {
+                serve::<T>(&listener.accept().unwrap().0, end);
             }
         });
         Self { address }
     }
 }
 
-fn serve<T: Tongue>(stream: &TcpStream, breaks: bool) {
+fn serve<T: Tongue>(stream: &TcpStream, end: Option<End>) {
     stream.set_nodelay(true).unwrap();
     let mut tongue = T::default();
     let (mut reader, mut writer) = (stream.try_clone().unwrap(), stream.try_clone().unwrap());
@@ -110,15 +124,15 @@ fn serve<T: Tongue>(stream: &TcpStream, breaks: bool) {
         if !posting && locked.subscribed.iter().all(Option::is_some) {
             posting = true;
             let circuit = Arc::clone(&circuit);
-            let posts = if breaks { POSTS / 2 - 1 } else { POSTS };
-            thread::spawn(move || post::<T>(&circuit, posts));
+            thread::spawn(move || post::<T>(&circuit, end));
         }
     }
 }
 
-/// Makes so many posts of all channels, and ends the circuit where they are not all.
-fn post<T: Tongue>(circuit: &Mutex<Circuit>, posts: i64) {
+/// Makes the posts of all channels, but half of them on a circuit that ends.
+fn post<T: Tongue>(circuit: &Mutex<Circuit>, end: Option<End>) {
     thread::sleep(PAUSE);
+    let posts = if end.is_some() { POSTS / 2 - 1 } else { POSTS };
     for number in 1..=posts {
         let mut circuit = circuit.lock().unwrap();
         for (channel, manner) in MANNERS.into_iter().enumerate() {
@@ -141,9 +155,17 @@ fn post<T: Tongue>(circuit: &Mutex<Circuit>, posts: i64) {
         drop(circuit);
         thread::sleep(Duration::from_micros(200));
     }
-    if posts < POSTS {
+    let Some(end) = end else { return };
+    let stream = &mut circuit.lock().unwrap().stream;
+    let last = match end {
+        End::Clean => vec![],
+        End::HalfAMessage => T::update(0, 0)[..7].to_vec(),
+        End::Garbage => vec![0xee; 4096],
+    };
+    let _ = stream.write_all(&last);
+    if end != End::Garbage {
         // What was said still arrives.
-        let _ = circuit.lock().unwrap().stream.shutdown(Shutdown::Write);
+        let _ = stream.shutdown(Shutdown::Write);
     }
 }
 

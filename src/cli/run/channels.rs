@@ -113,7 +113,7 @@ fn refuse_foreign(args: &RunArgs, op: Operation, scheme: Scheme) -> Result<(), C
     let fresh = args.fresh.then_some("on");
     let of_sessions =
         [typed("--requests", &args.requests), typed("--think", &args.think), ("--fresh", fresh)];
-    refuse(&of_sessions, "an operation is one request on a kept circuit", "--op get")?;
+    refuse(&of_sessions, "an operation is one request on a kept circuit", "http://127.0.0.1/")?;
     match op {
         Operation::Monitor => {
             let of_schedules = [
@@ -124,6 +124,14 @@ fn refuse_foreign(args: &RunArgs, op: Operation, scheme: Scheme) -> Result<(), C
                 typed("--on-cap", &args.on_cap),
             ];
             refuse(&of_schedules, "of a monitor the server sets the pace", "--op get")?;
+            let latency = args.latency.then_some("on");
+            let of_times = [
+                typed("--target-ci", &args.target_ci),
+                typed("--max-duration", &args.max_duration),
+                typed("--slo", &args.slo),
+                ("--latency", latency),
+            ];
+            refuse(&of_times, "a monitor times no request", "--op get")?;
         }
         Operation::Get | Operation::Put => {
             let of_monitors = [

@@ -101,6 +101,8 @@ fn examine(command: &RunCommand, terminal: &Terminal) -> Result<(), CliError> {
         Some(bytes) => {
             terminal.notice(format_args!("log {out}: {} MiB", bytes.0.div_ceil(1 << 20)))
         }
+        None if plan.channels.as_ref().is_some_and(ChannelPlan::is_watching) => terminal
+            .notice(format_args!("log {out}: 64 bytes for each update that is not the next")),
         None => terminal.notice(format_args!("log {out}: 64 bytes for each request")),
     }
     let directory = match command.out.parent() {

@@ -23,7 +23,7 @@ pub(super) struct Book {
     pub(super) updates: UpdatesSeen,
     pub(super) ages: Ages,
     /// Updates count: it is the measure phase.
-    pub(super) counts: bool,
+    counts: bool,
     pub(super) now: Instant,
     /// Wall time at instant 0, in ns since 1970.
     pub(super) wall_at_zero: u64,
@@ -39,6 +39,21 @@ impl Book {
             now: Instant::ZERO,
             wall_at_zero: 0,
         }
+    }
+
+    /// From now on updates count, or they do not.
+    #[inline]
+    pub(super) fn turn(&mut self, counts: bool) {
+        if std::mem::replace(&mut self.counts, counts) && !counts {
+            self.look_for_silence();
+        }
+    }
+
+    /// A gap that is not over is in no distribution of gaps.
+    #[cold]
+    fn look_for_silence(&mut self) {
+        let served = self.watches.iter().filter(|watch| watch.at != Instant::ZERO);
+        self.updates.silent_ns = served.map(|watch| self.now.since(watch.at).0).max();
     }
 
     /// Whether a subscription has a value.
@@ -153,6 +168,26 @@ mod tests {
         check(&[last - 1, last, first, first + 1], true, [4, 0, 0, 0]);
         check(&[last - 1, first], true, [2, 1, 0, 0]);
         check(&[first, last], true, [2, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_gap_that_is_not_over_when_the_phase_ends_is_the_silence() {
+        let mut book = Book::new(3);
+        let posted = Posted { value: 1, is_word: false, stamp_ns: 0 };
+        let at = |ms: u64| Instant(1 + Nanos::from_millis(ms).0);
+        (book.now, book.counts) = (at(0), true);
+        book.update(0, posted);
+        book.update(1, posted);
+        book.now = at(700);
+        book.update(1, posted);
+        book.now = at(1000);
+        book.turn(true);
+        assert_eq!(book.updates.silent_ns, None, "the phase goes on");
+        book.turn(false);
+        assert_eq!(book.updates.silent_ns, Some(1_000_000_000), "the third was never served");
+        book.now = at(2000);
+        book.turn(false);
+        assert_eq!(book.updates.silent_ns, Some(1_000_000_000), "what follows does not count");
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
             Event::Unsubscribed(local) => {
                 if let Some(subscription) = use_of(local).filter(|_| self.is_watching) {
                     self.book.forget(subscription);
-                    self.count_fault(Fault::Refusal);
+                    self.refuse(subscription);
                 }
             }
             Event::Ready(local) if self.is_watching => self.read_final(line, local),
@@ -110,6 +110,13 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
                 }
             }
         }
+    }
+
+    /// The server will not have a use of a channel: nothing more is to be waited for.
+    pub(super) fn refuse(&mut self, used: u32) {
+        let channel = self.channel_of_use[used as usize];
+        self.spread.channels[channel as usize].refused = true;
+        self.count_fault(Fault::Refusal);
     }
 
     fn count_fault(&mut self, fault: Fault) {

@@ -195,13 +195,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
             }
             LaneState::Late => self.free_lane(lane, now),
             // The server will not have it prepared.
-            LaneState::Blocked => {
-                self.course.tally.count_error(
-                    self.course.phase,
-                    Step::Parse,
-                    Fault::Refusal as u16,
-                );
-            }
+            LaneState::Blocked => self.refuse(lane),
             LaneState::Idle => {}
         }
     }

@@ -239,7 +239,7 @@ impl<'a, Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'a, Q, C, P, L>
         self.expire(now);
         self.tend(now);
         self.course.turn(now, &mut self.queue, edges);
-        self.book.counts = self.course.phase == Phase::Measure;
+        self.book.turn(self.course.phase == Phase::Measure);
         self.start_due(now);
         self.flush(now);
         self.course.account(now, !self.takes(), self.idle.len());

@@ -105,10 +105,14 @@ struct Why(Option<ErrorCount>);
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(ErrorCount { phase, step, errno, .. }) = self.0 else {
-            return f.write_str("no error was seen");
+            return f.write_str("nothing was heard of them within --timeout");
         };
         if let (Step::Parse, Some(fault)) = (step, Fault::from_number(errno)) {
-            return write!(f, "{step}: {fault}");
+            write!(f, "{step}: {fault}")?;
+            return match fault {
+                Fault::Refusal => f.write_str(": do they hold numbers, and is access granted?"),
+                _ => Ok(()),
+            };
         }
         let error = io::Error::from_raw_os_error(i32::from(errno));
         write!(f, "{step}: {error}")?;

@@ -1,9 +1,9 @@
 //! Whether the books balance: what was counted in different ways has to come to the same.
 
-use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
+use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject, is_watching};
 use crate::evidence::{Evidence, UpdatesSeen};
 use crate::outcome::Summary;
-use crate::plan::{ChannelPlan, LogMode};
+use crate::plan::LogMode;
 
 const DEFECT: &str = "a defect of this tool, please report it with the log";
 
@@ -29,11 +29,19 @@ fn log_ended(summary: &Summary) -> Check {
 /// wrong, since there is none.
 fn nothing_counted(summary: &Summary) -> Check {
     let subject = Subject::count("nothing_counted", "reports that count no request");
-    if summary.plan.channels.as_ref().is_some_and(ChannelPlan::is_watching) {
-        return subject.unavailable("the servers set the pace");
+    if is_watching(summary) {
+        let says = "reports that count no update";
+        return nothing_came(summary, Subject { says, ..subject });
     }
     let is_empty = summary.tally.outcomes.iter().all(|&count| count == 0);
     let remedy = "no request falls into it: a longer run, a higher rate, or a wider cut";
+    subject.counted(u64::from(is_empty), NONE_OR_SUSPECT, remedy)
+}
+
+fn nothing_came(summary: &Summary, subject: Subject) -> Check {
+    let Some(watching) = &summary.watching else { return subject.unavailable(KILLED) };
+    let is_empty = watching.updates.received == 0;
+    let remedy = "none came in the measure phase: do the channels change? Else a longer run";
     subject.counted(u64::from(is_empty), NONE_OR_SUSPECT, remedy)
 }
 
@@ -89,7 +97,9 @@ fn counters_are_records(summary: &Summary) -> Check {
 
 /// Of a run that watches: whether the log holds every update that was not the next.
 fn slips_are_records(summary: &Summary) -> Option<Check> {
-    summary.plan.channels.as_ref().filter(|channels| channels.is_watching())?;
+    if !is_watching(summary) {
+        return None;
+    }
     let subject = Subject::count(
         "slips_records_apart",
         "updates lost, duplicate or backwards, not both counted and logged",

@@ -3,7 +3,7 @@
 //! All but the clock are causes, not damage: what a lost CPU did to the figures is judged by the
 //! checks of the figures. They make a run SUSPECT at most, and name the cure.
 
-use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject};
+use super::{Check, KILLED, Limits, NONE_OR_INVALID, NONE_OR_SUSPECT, Subject, is_watching};
 use crate::evidence::{CpuSeen, Evidence, Machine, ShardEvidence};
 use crate::outcome::Summary;
 use crate::plan::ClockName;
@@ -193,13 +193,19 @@ fn frequency_spread(summary: &Summary) -> Check {
 /// Segments that the whole machine sent again, for other processes, too. What waits for one takes
 /// some 200 ms more, or a whole second where it was a SYN.
 fn retransmits(summary: &Summary) -> Check {
-    let subject = Subject::share("retransmits", "requests beside which a segment was sent again");
+    let says = match is_watching(summary) {
+        true => "updates beside which a segment was sent again",
+        false => "requests beside which a segment was sent again",
+    };
+    let subject = Subject::share("retransmits", says);
     let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
     let Some(again) = network(evidence, "RetransSegs") else {
         return subject.unavailable(if evidence.machine.is_none() { SHORT } else { UNTOLD });
     };
+    let updates = summary.watching.as_ref().map_or(0, |watching| watching.updates.received);
+    let messages = summary.tally.requests_sent + updates;
     subject.judged(
-        100.0 * again as f64 / summary.tally.requests_sent.max(1) as f64,
+        100.0 * again as f64 / messages.max(1) as f64,
         Limits { suspect: 1.0, invalid: f64::INFINITY },
         "segments were lost: look at the network, and at the target's listen backlog",
     )

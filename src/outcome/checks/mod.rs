@@ -11,6 +11,7 @@ mod ours;
 mod rings;
 
 use super::Summary;
+use crate::plan::ChannelPlan;
 use crate::words;
 
 words! {
@@ -70,6 +71,8 @@ pub struct Check {
     pub limit: Option<f64>,
     /// The cure, or why it is unavailable.
     pub remedy: String,
+    /// There is nothing to look at in a run of this kind: unavailable, and no loss.
+    pub is_moot: bool,
 }
 
 /// Above these a value is suspect or invalid; infinite where it cannot be.
@@ -113,7 +116,7 @@ impl Subject {
         };
         let Self { name, says, unit } = self;
         let (value, limit) = (Some(value), Some(limit));
-        Check { name, says, state, value, unit, limit, remedy: remedy.into() }
+        Check { name, says, state, value, unit, limit, remedy: remedy.into(), is_moot: false }
     }
 
     fn counted(self, count: u64, limits: Limits, remedy: impl Into<String>) -> Check {
@@ -123,12 +126,23 @@ impl Subject {
     fn unavailable(self, why: impl Into<String>) -> Check {
         let Self { name, says, unit } = self;
         let state = State::Unavailable;
-        Check { name, says, state, value: None, unit, limit: None, remedy: why.into() }
+        let (value, limit, remedy) = (None, None, why.into());
+        Check { name, says, state, value, unit, limit, remedy, is_moot: false }
+    }
+
+    fn moot(self, why: impl Into<String>) -> Check {
+        Check { is_moot: true, ..self.unavailable(why) }
     }
 }
 
+const WATCHING: &str = "a monitor plans and times no request";
 const KILLED: &str = "the log ends without a trailer";
 const CUT: &str = "the report is cut: what the run counted as a whole says nothing of a part";
+
+/// Whether nothing is scheduled, and the servers set the pace.
+fn is_watching(summary: &Summary) -> bool {
+    summary.plan.channels.as_ref().is_some_and(ChannelPlan::is_watching)
+}
 
 /// Looks at everything that can spoil a run.
 pub(super) fn of(summary: &Summary) -> Vec<Check> {

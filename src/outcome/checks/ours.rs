@@ -1,6 +1,6 @@
 //! Whether the figures tell of the target, or of us.
 
-use super::{Check, KILLED, Limits, Subject};
+use super::{Check, KILLED, Limits, Subject, WATCHING, is_watching};
 use crate::evidence::{Busy, ShardEvidence};
 use crate::outcome::Summary;
 use crate::unit::{Nanos, Quantile, Rate};
@@ -46,8 +46,11 @@ pub(super) fn checks(summary: &Summary) -> Vec<Check> {
 fn sent_shortfall(summary: &Summary) -> Check {
     let subject = Subject::share("sent_shortfall", "plan not sent in time");
     let tally = &summary.tally;
+    if is_watching(summary) {
+        return subject.moot(WATCHING);
+    }
     if summary.plan.rate == Rate::Max {
-        return subject.unavailable("a closed loop plans no rate");
+        return subject.moot("a closed loop plans no rate");
     }
     if tally.sessions_planned == 0 || summary.measured.0 == 0 {
         return subject.unavailable("nothing was planned");
@@ -88,7 +91,7 @@ fn is_saturated(summary: &Summary) -> bool {
 /// 100 us is two thirds of a response of 150 us, and the rest of the figures stand.
 fn own_share(summary: &Summary, at: Quantile, subject: Subject) -> Check {
     let Some(share) = summary.ours.share_at(at) else {
-        return subject.unavailable(untold(summary, at));
+        return untold(summary, at, subject);
     };
     let invalid = if at == P50 { 50.0 } else { f64::INFINITY };
     subject.judged(
@@ -102,7 +105,7 @@ fn own_share(summary: &Summary, at: Quantile, subject: Subject) -> Check {
 /// those from p99 on, p99 is a figure of this machine.
 fn tail_blame(summary: &Summary, from: Quantile, limits: Limits, subject: Subject) -> Check {
     let Some(share) = summary.ours.blamed_from(from) else {
-        return subject.unavailable(untold(summary, from));
+        return untold(summary, from, subject);
     };
     subject.judged(
         100.0 * share,
@@ -112,12 +115,13 @@ fn tail_blame(summary: &Summary, from: Quantile, limits: Limits, subject: Subjec
 }
 
 /// Why it is not known what of a percentile is ours.
-fn untold(summary: &Summary, at: Quantile) -> String {
+fn untold(summary: &Summary, at: Quantile, subject: Subject) -> Check {
     let samples = at.samples_for(crate::stats::SAMPLES_BEYOND_MIN);
-    match summary.plan.log {
+    subject.unavailable(match summary.plan.log {
+        _ if is_watching(summary) => return subject.moot(WATCHING),
         log if log.is_fair() => format!("it takes {samples} timed requests in the log"),
         log => format!("the log keeps {log}: it takes all or 1/N (--log)"),
-    }
+    })
 }
 
 /// The part of the measure phase in which a shard was not there, though it was to be: stopped,
@@ -156,6 +160,9 @@ fn longest(summary: &Summary) -> String {
 /// its capacity it is late now and then, and what it adds is in the lag.
 fn busy_share(summary: &Summary) -> Check {
     let subject = Subject::share("busy_share", "time in which a shard was busy");
+    if is_watching(summary) {
+        return subject.moot(WATCHING);
+    }
     let Some(evidence) = &summary.evidence else { return subject.unavailable(KILLED) };
     let time = |busy: &Busy| busy.time;
     let busy = evidence.shards.iter().filter_map(|shard| shard.busy.as_ref().and_then(time));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::evidence::{Evidence, Hole, Machine, Phase, Request, ShardEvidence};
+use crate::evidence::{Evidence, Hole, Machine, Phase, Request, ShardEvidence, UpdatesSeen};
 use crate::outcome::sample::{ORIGIN, Run, request};
 use crate::plan::{ClockName, LogMode, Pattern};
 use crate::unit::{Instant, Nanos, Rate};
@@ -327,4 +327,8 @@ fn a_run_that_counts_nothing_is_not_valid() {
     let run = Run::of(vec![vec![]]);
     check(&run, "nothing_counted", State::Suspect);
     check(&Run::steady(), "nothing_counted", State::Ok);
+    let mut silent = Run::watching();
+    check(&silent, "nothing_counted", State::Ok);
+    silent.shards[0].evidence.updates = Some(UpdatesSeen::default());
+    check(&silent, "nothing_counted", State::Suspect);
 }

@@ -22,14 +22,19 @@ pub fn write(summary: &Summary, logs: &[(String, Pictures)]) -> String {
         include_str!("page.css")
     );
     page.push_str(&header(summary));
-    page.push_str(&figures::percentiles(summary));
-    page.push_str(&figures::timeline(summary, Window::of(summary)));
+    let has_requests = text::has_requests(summary);
+    if has_requests {
+        page.push_str(&figures::percentiles(summary));
+        page.push_str(&figures::timeline(summary, Window::of(summary)));
+    }
     for (log, (name, pictures)) in (1..).zip(logs) {
         if logs.len() > 1 {
             let _ = writeln!(page, "<h2>{}</h2>", escaped(name));
         }
-        page.push_str(&figures::heat_map(pictures, log));
-        page.push_str(&figures::lifetimes(pictures, log));
+        if has_requests {
+            page.push_str(&figures::heat_map(pictures, log));
+            page.push_str(&figures::lifetimes(pictures, log));
+        }
         page.push_str(&figures::lag(pictures, log));
     }
     page.push_str(&tables::write(summary));
@@ -158,6 +163,15 @@ mod tests {
                 + page.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
         }
+    }
+
+    #[test]
+    fn a_page_of_a_monitor_has_its_times_and_no_picture_of_requests() {
+        let page = page(&Run::watching());
+        let (shown, _) = page.split_once("<h2>As text").unwrap();
+        assert!(shown.contains(">age</td>") && shown.contains(">gap</td>"), "{shown}");
+        assert!(!shown.contains("esponse") && !shown.contains("Outcomes and"), "{shown}");
+        assert!(!shown.contains("<tbody>\n</tbody>"), "a table without a row: {shown}");
     }
 
     #[test]

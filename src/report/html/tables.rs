@@ -10,6 +10,9 @@ use crate::report::figures::{PERCENTILES, UNKNOWN, maybe_time, number, per_secon
 use crate::stats::Distribution;
 use crate::unit::{Nanos, Quantile};
 
+/// What stands before the first row.
+const FIRST_ROW: &str = "</tr></thead><tbody>\n";
+
 /// A table that grows row by row.
 struct Table(String);
 
@@ -21,7 +24,7 @@ impl Table {
             let column = escaped(&column.to_string());
             let _ = write!(html, "<th scope='col'><button type='button'>{column}</button></th>");
         }
-        html.push_str("</tr></thead><tbody>\n");
+        html.push_str(FIRST_ROW);
         Self(html)
     }
 
@@ -50,7 +53,11 @@ impl Table {
         let _ = write!(self.0, "<td data-value='{value}'>{}</td>", escaped(shown));
     }
 
+    /// The whole table; nothing where it has no row.
     fn finish(mut self) -> String {
+        if self.0.ends_with(FIRST_ROW) {
+            return String::new();
+        }
         self.0.push_str("</tbody></table></div>\n");
         self.0
     }
@@ -74,7 +81,9 @@ fn times(summary: &Summary) -> String {
     let columns = ["series"].into_iter().map(String::from).chain(quantiles);
     let columns = columns.chain(["max", "mean", "samples"].map(String::from));
     let mut table = Table::new("Times", columns);
-    let all = [
+    let of_updates = summary.watching.iter();
+    let of_updates = of_updates.flat_map(|seen| [("age", &seen.age), ("gap", &seen.gap)]);
+    let of_requests = [
         ("response", &figures.response),
         ("service", &figures.service),
         ("wait", &figures.wait),
@@ -83,7 +92,8 @@ fn times(summary: &Summary) -> String {
         ("first byte", &figures.first_byte),
         ("session", &figures.session),
     ];
-    for (name, distribution) in all.into_iter().filter(|(_, series)| series.count() > 0) {
+    let all = of_updates.chain(of_requests);
+    for (name, distribution) in all.filter(|(_, series)| series.count() > 0) {
         table.row(|row| {
             row.text(name);
             PERCENTILES.iter().for_each(|&p| row.time(distribution.quantile(p)));
@@ -149,7 +159,7 @@ fn outcomes(summary: &Summary) -> String {
 }
 
 fn failures(summary: &Summary) -> String {
-    let failures = errors::of(&summary.tally);
+    let failures = errors::of(&summary.tally, &summary.plan);
     if failures.is_empty() {
         return String::new();
     }

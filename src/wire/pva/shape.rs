@@ -1,7 +1,8 @@
 //! A type laid out flat, as bit sets number it, and what a client wants of its values: the
 //! value, the time stamp and the severity of an NTScalar, wherever they stand.
 
-use super::write::put;
+use super::bits::write_bits;
+use super::write::{put, write_size};
 use super::{Bits, Fault, Order, Reader, Scalar, Type, TypeCache};
 
 /// A value that can be counted with.
@@ -45,8 +46,10 @@ enum Role {
     Severity,
 }
 
-const ROLES: [(&str, Role); 5] = [
+/// Paths with their roles; of an enumeration the index is what counts.
+const ROLES: [(&str, Role); 6] = [
     ("value", Role::Value),
+    ("value.index", Role::Value),
     ("timeStamp.secondsPastEpoch", Role::Seconds),
     ("timeStamp.nanoseconds", Role::Nanoseconds),
     ("timeStamp.userTag", Role::UserTag),
@@ -72,17 +75,30 @@ impl Shape {
         self.nodes.len()
     }
 
-    /// The type of the field `value`, where it is a number.
+    /// The type of the value, or of its elements, where these are numbers.
     pub fn value_type(&self) -> Option<Scalar> {
         self.nodes.iter().find_map(|node| match node {
-            (Node::Leaf(Type::Scalar(scalar)), Some(Role::Value)) => Some(*scalar),
+            (Node::Leaf(Type::Scalar(scalar) | Type::Array(scalar)), Some(Role::Value)) => {
+                Some(*scalar)
+            }
             _ => None,
         })
     }
 
-    /// The node of the field `value`.
-    pub fn value_node(&self) -> Option<usize> {
-        self.nodes.iter().position(|(_, role)| *role == Some(Role::Value))
+    /// Appends what a put writes: the bit of the value, and the value; of an array one element.
+    /// Nothing where it is no number.
+    pub fn write_put(&self, out: &mut Vec<u8>, order: Order, number: Number) {
+        let is_value = |(_, role): &(Node, Option<Role>)| *role == Some(Role::Value);
+        let Some(node) = self.nodes.iter().position(is_value) else { return };
+        let scalar = match self.nodes[node].0 {
+            Node::Leaf(Type::Scalar(scalar) | Type::Array(scalar)) => scalar,
+            _ => return,
+        };
+        write_bits(out, order, [node]);
+        if let Node::Leaf(Type::Array(_)) = self.nodes[node].0 {
+            write_size(out, order, 1);
+        }
+        write_number(out, order, scalar, number);
     }
 
     /// Reads the fields that `changed` names.
