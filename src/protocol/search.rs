@@ -16,6 +16,9 @@ const CIRCUIT_BYTES: usize = 16 << 10;
 /// Most bytes of a message that we take on a circuit of Channel Access.
 const MESSAGE_BYTES_MAX: u32 = 16 << 10;
 
+/// What comes at a time, and what was left of before: so that nothing grows in a run.
+const PART_BYTES: usize = 64 << 10;
+
 /// What was told of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
@@ -76,7 +79,10 @@ impl Seeker {
             order: pva::Order::Big,
             frames: pva::Frames::default(),
             cache: pva::TypeCache::default(),
-            part: Vec::with_capacity(4 * MESSAGE_BYTES_MAX as usize),
+            part: match (scheme, search) {
+                (Scheme::Ca, Search::Tcp) => Vec::with_capacity(PART_BYTES),
+                _ => Vec::new(),
+            },
             greeted: search == Search::Udp,
             reply_port: 0,
             sequence: 0,
