@@ -139,10 +139,16 @@ fn answer_badly(scheme: &'static str) -> SocketAddr {
         while let Ok((length, from)) = socket.recv_from(&mut bytes) {
             for (id, name) in asked(scheme, &bytes[..length]) {
                 let yes = answer(scheme, id, pva::Order::Little);
-                let say = |bytes: &[u8]| drop(socket.send_to(bytes, from).unwrap());
+                let say_from = |socket: &UdpSocket, bytes: &[u8]| {
+                    socket.send_to(bytes, from).unwrap();
+                };
+                let say = |bytes: &[u8]| say_from(&socket, bytes);
                 match &*name {
-                    "P0" => drop(elsewhere.send_to(&yes, from).unwrap()),
-                    "P1" => [&yes, &yes].map(|yes| say(yes)).into_iter().collect(),
+                    "P0" => say_from(&elsewhere, &yes),
+                    "P1" => {
+                        say(&yes);
+                        say(&yes);
+                    }
                     "P2" => {}
                     "P3" if late < LATE => {
                         late += 1;

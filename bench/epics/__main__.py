@@ -19,7 +19,6 @@ import tempfile
 
 import ends
 import rows
-from measure import run_row
 
 # What the page and the machine have in common with the other benches.
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
@@ -62,18 +61,17 @@ def options_of(arguments):
 
 def table_of(table, options, place):
     """Rows of medians; each round runs every row once, so that the machine's moods meet all."""
-    cells = [[] for _ in table]
+    cells = [[] for _ in table.rows]
     for number in range(options.repeats):
-        for row, seen in zip(table, cells):
-            figures = run_row(row, options.seconds, place)
+        for row, seen in zip(table.rows, cells):
+            figures = table.run(row, options.seconds, place)
             seen.append(figures)
-            notice(f"{row.title}, round {number + 1} of {options.repeats}: "
-                   f"{figures.get('note') or 'ran'}, received {figures.get('received_per_s')}/s, "
-                   f"lost {figures.get('lost')}")
-    lines = ["| " + " | ".join(title for title, _, _ in rows.COLUMNS) + " |",
-             "|" + "---|" * 2 + "---:|" * (len(rows.COLUMNS) - 2)]
-    for row, seen in zip(table, cells):
-        cell = [median_cell(row, seen, key, form) for _, key, form in rows.COLUMNS]
+            said = ", ".join(f"{key} {value}" for key, value in figures.items() if value)
+            notice(f"{row.title}, round {number + 1} of {options.repeats}: {said}")
+    lines = ["| " + " | ".join(title for title, _, _ in table.columns) + " |",
+             "|" + "".join("---:|" if form else "---|" for _, _, form in table.columns)]
+    for row, seen in zip(table.rows, cells):
+        cell = [median_cell(row, seen, key, form) for _, key, form in table.columns]
         lines.append("| " + " | ".join(cell) + " |")
     return "\n".join(lines)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 HERE = pathlib.Path(__file__).resolve().parent
 PREFIX = "LAB:S"
 CA_PORT, CA_REPEATER, PVA_PORT, PVA_BROADCAST = 15064, 15065, 15075, 15076
-# How long before its end a server falls silent, for clients to see the final values.
 
 
 @dataclass(frozen=True)
@@ -43,13 +42,18 @@ def python(script, *arguments):
 
 
 def softioc(row, seconds, place, *more):
+    """A server that changes its values for so many seconds."""
     return python("ioc.py", PREFIX, row.pvs, row.rate, seconds, *more)
+
+
+def port_of(kind):
+    return PVA_PORT if kind == "pva" else CA_PORT
 
 
 def serve(kind):
     def command(row, seconds, place):
-        port, searches = (PVA_PORT, PVA_BROADCAST) if kind == "pva" else (CA_PORT, CA_PORT)
-        return [place.onrush, "serve", kind, "--listen", f"127.0.0.1:{port}",
+        searches = PVA_BROADCAST if kind == "pva" else CA_PORT
+        return [place.onrush, "serve", kind, "--listen", f"127.0.0.1:{port_of(kind)}",
                 "--search-port", str(searches), "--pvs", str(row.pvs), "--rate", str(row.rate),
                 "--prefix", PREFIX, "--cpus", str(place.server_cpu), "--idle", "sleep",
                 "--post-for", f"{seconds:g}s", "--format", "json"]
@@ -57,18 +61,18 @@ def serve(kind):
 
 
 def script(name):
-    def command(row, seconds, place):
-        return python(name, PREFIX, row.pvs, row.monitors, seconds)
+    def command(row, start, seconds, place):
+        return python(name, PREFIX, row.pvs, row.monitors, start, seconds)
     return command
 
 
 def run(kind):
-    def command(row, seconds, place):
-        port = PVA_PORT if kind == "pva" else CA_PORT
-        return [place.onrush, "run", f"{kind}://127.0.0.1:{port}/{PREFIX}{{0..{row.pvs - 1}}}",
-                "--op", "monitor", "--monitors", str(row.monitors),
+    def command(row, start, seconds, place):
+        return [place.onrush, "run",
+                f"{kind}://127.0.0.1:{port_of(kind)}/{PREFIX}{{0..{row.pvs - 1}}}",
+                "--op", "monitor", "--monitors", str(row.monitors), "--timeout", "30s",
                 "--idle", "sleep", "-t", "1", "--cpus", str(place.client_cpu), "-q",
-                "-d", f"{seconds:g}s", "--format", "json", "-o", str(place.folder / "run.data")]
+                "--warmup", f"{start:g}s", "-d", f"{seconds:g}s", "--format", "json", "-o", str(place.folder / "run.data")]
     return command
 
 
@@ -88,7 +92,7 @@ CLIENTS = {
 
 def server_port(row):
     """Where the row's server has its circuits: one server speaks both with softioc."""
-    return PVA_PORT if "pva" in row.client or row.client == "p4p" else CA_PORT
+    return port_of("pva" if "pva" in row.client or row.client == "p4p" else "ca")
 
 
 def figures(client, text):

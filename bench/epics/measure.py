@@ -9,14 +9,18 @@ import time
 
 import ends
 
-# Until the server answers, and until the client has its subscriptions.
-SERVER_START_S, CLIENT_START_S = 2.0, 2.0
+# Until the server answers, and until the client has its subscriptions, of which a client in
+# Python makes some thousands a second.
+SERVER_START_S, CLIENT_START_S, SUBSCRIPTIONS_PER_S = 2.0, 2.0, 5000
+# A server goes on for so long after the clients have counted: a second for those that start
+# slowly, and less than they wait before they read the final values.
+GOES_ON_S = 1.0
 # A segment's headers: Ethernet 14, IP 20, TCP 32 with its timestamps.
 SEGMENT_BYTES = 66
 
 
 def run_row(row, seconds, place):
-    posting = SERVER_START_S + CLIENT_START_S + seconds
+    posting = SERVER_START_S + client_start_s(row) + seconds + GOES_ON_S
     command = ends.SERVERS[row.server](row, posting, place)
     with Child(command, place.server_cpu) as server:
         time.sleep(SERVER_START_S)
@@ -31,16 +35,20 @@ def served(row, server, seconds, place):
     """What is seen while the server runs."""
     if row.client == "none":
         return watched(row, server, None, seconds)
-    longest = CLIENT_START_S + seconds
-    with Child(ends.CLIENTS[row.client](row, longest, place), place.client_cpu) as client:
-        time.sleep(CLIENT_START_S)
+    start = client_start_s(row)
+    with Child(ends.CLIENTS[row.client](row, start, seconds, place), place.client_cpu) as client:
+        time.sleep(start)
         seen = watched(row, server, client, seconds - 1)
-        client.wait(longest + 30)
+        client.wait(start + seconds + 30)
         try:
             return seen | ends.figures(row.client, client.output())
         except (ValueError, KeyError) as error:
             return seen | {"note": f"the client said nothing of use ({error!r}): "
                                    f"{client.complaint()}"}
+
+
+def client_start_s(row):
+    return CLIENT_START_S + row.pvs * row.monitors / SUBSCRIPTIONS_PER_S
 
 
 def watched(row, server, client, seconds):

@@ -1,4 +1,7 @@
-"""Monitors by p4p: monitor_pva.py PREFIX N M SECONDS."""
+"""Monitors by p4p: monitor_pva.py PREFIX N M START SECONDS.
+
+The rate is that of SECONDS, after START for the subscriptions to be made; all else is of both.
+"""
 
 import sys
 import time
@@ -6,7 +9,8 @@ import time
 from p4p.client.thread import Context
 from sequence import Sequence
 
-PREFIX, N, M, SECONDS = sys.argv[1], *map(int, sys.argv[2:4]), float(sys.argv[4])
+PREFIX, N, M = sys.argv[1], *map(int, sys.argv[2:4])
+START, SECONDS = map(float, sys.argv[4:6])
 
 
 def main():
@@ -23,13 +27,14 @@ def main():
         request = "field(value,alarm,timeStamp)"
         subscriptions = [context.monitor(name, callback((i, m)), request=request)
                          for i, name in enumerate(names) for m in range(M)]
+        time.sleep(START)
+        before = seen.received
         time.sleep(SECONDS)
-        received = seen.received
+        per_s = (seen.received - before) / SECONDS
         # The server falls silent; what is under way arrives.
         time.sleep(4)
         finals = [int(value.value) for value in context.get(names, timeout=10)]
-        seen.received = received
-        seen.says(SECONDS, N * M, finals)
+        seen.says(per_s, N * M, finals)
         for subscription in subscriptions:
             subscription.close()
 

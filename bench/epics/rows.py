@@ -1,6 +1,10 @@
-"""What is measured: the rows of the tables, and their columns."""
+"""What is measured: the tables, their columns and their rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import limits
+from measure import run_row
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ COLUMNS = (
 
 
 def of(real_server, real_client, serve, run, monitors):
-    """The work of the seed's tables: nobody, then M monitors a PV; and the powers around it."""
-    rows = [Row(real_server, "none", n, 100, 0) for n in (10, 100, 200)]
+    """Nobody, until the server cannot keep up; then M monitors a PV."""
+    rows = [Row(real_server, "none", n, 100, 0) for n in (10, 100, 200, 400)]
     rows.append(Row(serve, "none", 100, 100, 0))
     for n, rate, m in ((100, 10, 1), *((100, 100, m) for m in monitors)):
         rows += [Row(server, client, n, rate, m)
@@ -41,9 +45,18 @@ def of(real_server, real_client, serve, run, monitors):
     return tuple(rows)
 
 
+@dataclass(frozen=True)
+class Table:
+    columns: tuple  # of title, key and format
+    rows: tuple
+    run: Callable  # row, seconds and place to figures by key
+
+
 TABLES = {
-    "ca": of("softioc", "aioca", "serve ca", "run ca", (1, 10, 70)),
-    "pva": of("softioc", "p4p", "serve pva", "run pva", (1, 10, 70)),
-    "qsrv1": tuple(Row("softioc qsrv1", client, 100, 100, m)
-                   for m in (1, 10) for client in ("p4p", "run pva")),
+    "ca": Table(COLUMNS, of("softioc", "aioca", "serve ca", "run ca", (1, 10, 70)), run_row),
+    "pva": Table(COLUMNS, of("softioc", "p4p", "serve pva", "run pva", (1, 10, 100, 1000)),
+                 run_row),
+    "qsrv1": Table(COLUMNS, tuple(Row("softioc qsrv1", client, 100, 100, m)
+                                  for m in (1, 10) for client in ("p4p", "run pva")), run_row),
+    "limits": Table(limits.COLUMNS, limits.LIMITS, limits.run_limit),
 }

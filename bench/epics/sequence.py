@@ -10,7 +10,7 @@ class Sequence:
 
     def __init__(self):
         self.last, self.received, self.lost, self.duplicate, self.backwards = {}, 0, 0, 0, 0
-        self.ages, self.began = [], None
+        self.ages = []
 
     def see(self, key, value, stamp):
         self.received += 1
@@ -28,14 +28,13 @@ class Sequence:
         elif step < 0:
             self.backwards += 1
 
-    def says(self, seconds, subscriptions, finals=None):
+    def says(self, per_s, subscriptions, finals):
         """`finals`: the value of each PV once all is quiet, by the first part of a key."""
         ages = sorted(self.ages)
         at = lambda q: ages[min(int(len(ages) * q), len(ages) - 1)] * 1e3 if ages else None
-        said = {"received_per_s": self.received / seconds, "lost": self.lost,
+        said = {"received_per_s": per_s, "lost": self.lost,
                 "duplicate": self.duplicate, "backwards": self.backwards,
                 "age_p50_ms": at(0.5), "age_p99_ms": at(0.99)}
-        if finals is not None:
-            right = sum(self.last.get(key) == finals[key[0]] for key in self.last)
-            said["finals"] = "all" if right == subscriptions else f"{right} of {subscriptions}"
+        right = sum(self.last.get(key) == finals[key[0]] for key in self.last)
+        said["finals"] = "all" if right == subscriptions else f"{right} of {subscriptions}"
         print(json.dumps(said), flush=True)

@@ -8,6 +8,7 @@ started. Run it on a machine that does nothing else: the tables are only as quie
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -66,10 +67,11 @@ def options_of(arguments):
     add = parser.add_argument
     add("--pairs", type=int, default=5, help="rounds of each piece of work (%(default)s)")
     add("--log-pairs", type=int, default=20,
-        help="rounds of --log all against none, and of --before against now (%(default)s)")
+        help="rounds of --log all against none, of top, and of --before against now (%(default)s)")
     add("--seconds", type=int, default=4, help="length of a run, whole (%(default)s)")
     add("--only", action="append", help="a section or a piece of work; repeatable")
-    add("--responder", action="append", choices=("serve", "nginx"), help="default: both")
+    add("--responder", action="append", choices=("serve", "nginx"),
+        help="default: serve, and nginx where 64 connections or 64 KiB are asked of it")
     add("--client-cpu", type=int, default=1)
     add("--server-cpu", type=int, default=0)
     add("--spread", action="store_true",
@@ -115,10 +117,7 @@ def build_floor():
 
 
 def responders(options, folder, work, onrush):
-    chosen = options.responder or ("serve", "nginx")
-    # What is compared with itself needs one server only.
-    if work.section in (*works.PAIRED, "shapes", "shards", "many", "faults"):
-        chosen = chosen[:1]
+    chosen = options.responder or work.servers
     for name in chosen:
         if name == "serve":
             yield Serve(options.server_cpu, folder, work, onrush)
@@ -161,7 +160,8 @@ def run_once(options, work, responder, tool, place):
     seconds = work.seconds or options.seconds
     command = tool.command(work, responder.url, seconds, place)
     served, began, began_unix = responder.cpu_seconds(), time.monotonic(), time.time()
-    status, usage, text, complaint = child.run(command, cores, 3 * seconds + 30)
+    with beside(options, tool, place):
+        status, usage, text, complaint = child.run(command, cores, 3 * seconds + 30)
     elapsed = time.monotonic() - began
     remove_log(place)
     try:
@@ -181,6 +181,13 @@ def run_once(options, work, responder, tool, place):
     run.setdefault("cpu_us", process)
     run["server_busy"] = (responder.cpu_seconds() - served) / elapsed
     return run
+
+
+def beside(options, tool, place):
+    command = tool.beside(place)
+    if command is None:
+        return contextlib.nullcontext()
+    return child.beside(command, f"{options.server_cpu}", place.data)
 
 
 def remove_log(place):

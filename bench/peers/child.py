@@ -1,8 +1,10 @@
 """A load generator as a child of ours, and what the kernel charged it."""
 
+import contextlib
 import os
 import subprocess
 import tempfile
+import threading
 import time
 
 
@@ -14,6 +16,30 @@ def run(command, cores, longest):
         status, usage = wait(child, longest)
         out.seek(0), err.seek(0)
         return status, usage, out.read(), err.read()
+
+
+@contextlib.contextmanager
+def beside(command, core, path):
+    """Runs a command on this core from when there is a file at `path` to the block's end."""
+    over = threading.Event()
+
+    def follow():
+        while not os.path.exists(path):
+            if over.wait(0.01):
+                return
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        follower = subprocess.Popen(["taskset", "-c", core, *command], **quiet)
+        over.wait()
+        follower.terminate()
+        follower.wait()
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def wait(child, longest):

@@ -40,8 +40,11 @@ def compared(key, runs):
     if work.rate:
         for what in ("response_ns", "lag_ns"):
             for quantile in ("p50", "p99", "p99_9"):
+                # The 99th percentile is where the machine's own gaps come in, or do not.
+                ranged = quantile == "p99"
                 columns.append((f"{what[:-3]} {quantile.replace('_', '.')}, us",
-                                lambda tool, w=what, q=quantile: micros(runs[tool], w, q)))
+                                lambda tool, w=what, q=quantile, r=ranged:
+                                micros(runs[tool], w, q, r)))
     else:
         rate = "mb_per_s" if work.body_bytes > 64 else "per_s"
         first = next(iter(runs))
@@ -111,10 +114,13 @@ def median_of(runs, key, form):
     return format(statistics.median(values), form) if values else "n/a"
 
 
-def micros(runs, what, quantile):
-    values = [run[what][quantile] for run in runs
+def micros(runs, what, quantile, ranged=False):
+    values = [run[what][quantile] / 1e3 for run in runs
               if run.get(what) and run[what].get(quantile) is not None]
-    return f"{statistics.median(values) / 1e3:,.2f}" if values else "n/a"
+    if not values:
+        return "n/a"
+    range_of = f" ({min(values):,.2f} to {max(values):,.2f})" if ranged else ""
+    return f"{statistics.median(values):,.2f}{range_of}"
 
 
 def ratio(runs, tool, rival, key):

@@ -26,6 +26,10 @@ class Tool:
     def command(self, work, url, seconds, place):
         raise NotImplementedError
 
+    def beside(self, place):
+        """What else runs, on the server's core, while this one does; None: nothing."""
+        return None
+
     def read(self, text):
         raise NotImplementedError
 
@@ -36,9 +40,12 @@ class Onrush(Tool):
     name = "onrush"
     binary = "onrush"
 
-    def __init__(self, path, name="onrush", extra=()):
+    def __init__(self, path, name="onrush", extra=(), watched=False):
         super().__init__(path)
-        self.name, self.extra = name, list(extra)
+        self.name, self.extra, self.watched = name, list(extra), watched
+
+    def beside(self, place):
+        return [self.path, "top", place.data] if self.watched else None
 
     def command(self, work, url, seconds, place):
         rate = ["-R", str(work.rate)] if work.rate else []

@@ -16,6 +16,7 @@ class Work:
     body_bytes: int = SMALL
     label: str = ""
     seconds: int = 0  # 0: as long as the others
+    servers: tuple = ("serve",)
 
     @property
     def name(self):
@@ -32,15 +33,21 @@ class Work:
         return f"{self.kind}, {self.connections} connection{plural}{body}{rate}"
 
 
+BOTH = ("serve", "nginx")
+
 WORKS = (
-    *(Work("kept", "kept", n) for n in (1, 16, 64, 256)),
-    *(Work("fresh", "fresh", n) for n in (16, 64, 256)),
+    *(Work("kept", "kept", n) for n in (1, 16)),
+    Work("kept", "kept", 64, servers=BOTH),
+    Work("kept", "kept", 256),
+    Work("fresh", "fresh", 16),
+    Work("fresh", "fresh", 64, servers=BOTH),
+    Work("fresh", "fresh", 256),
     *(Work("recycle", "recycle", n) for n in (16, 64, 256)),
-    Work("bodies", "kept", 16, body_bytes=KIB64),
+    Work("bodies", "kept", 16, body_bytes=KIB64, servers=BOTH),
     Work("bodies", "kept", 16, body_bytes=MIB1),
-    Work("open", "kept", 64, rate=20_000),
-    Work("open", "kept", 64, rate=50_000),
+    *(Work("open", "kept", 64, rate=rate, servers=BOTH) for rate in (20_000, 50_000)),
     Work("log", "kept", 64),
+    Work("top", "kept", 64),
     Work("evidence", "kept", 64),
     Work("evidence", "fresh", 64, label="fresh"),
     Work("shards", "kept", 64),
@@ -86,7 +93,7 @@ OPEN_SHAPES = {
 
 
 # Two that do the same work, pair by pair; what changes from the first to the second is told.
-PAIRED = ("log", "evidence")
+PAIRED = ("log", "top", "evidence")
 
 
 def contenders(work, onrush, before, floor, peers):
@@ -95,6 +102,8 @@ def contenders(work, onrush, before, floor, peers):
         return [Onrush(before, "before"), Onrush(onrush, "after")]
     if work.section == "log":
         return [Onrush(onrush, f"--log {mode}", ["--log", mode]) for mode in ("none", "all")]
+    if work.section == "top":
+        return [Onrush(onrush, "alone"), Onrush(onrush, "watched", watched=True)]
     if work.section == "shards":
         # All on the client's one core: what more shards cost, and not what more cores yield.
         return [Onrush(onrush, f"-t {n}", ["-t", str(n)]) for n in (1, 2, 4)]

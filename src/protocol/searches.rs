@@ -224,7 +224,9 @@ mod tests {
             assert_eq!(asked.answer(second), Err(Fault::Late));
             assert_eq!(asked.answer(second), Err(Fault::Repeated));
             assert_eq!(asked.answer(third), Ok(last));
-            (0..31).for_each(|_| drop(asked.turn(last)));
+            for _ in 0..31 {
+                asked.turn(last);
+            }
             assert_eq!(asked.answer(third), Err(Fault::Repeated));
             asked.turn(last);
             assert_eq!(asked.answer(third), Err(Fault::Surplus));
