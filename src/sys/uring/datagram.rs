@@ -186,6 +186,7 @@ fn socket_of(address: SocketAddr, reuse_port: bool) -> io::Result<OwnedFd> {
     let socket = memory::plain_socket(memory::family_of(address), libc::SOCK_DGRAM)?;
     setsockopt(&socket, sockopt::ReuseAddr, &reuse_port)?;
     setsockopt(&socket, sockopt::ReusePort, &reuse_port)?;
+    setsockopt(&socket, sockopt::RcvBuf, &(memory::RECEIVE_BUFFER_BYTES as usize))?;
     memory::bind(&socket, address)?;
     Ok(socket)
 }

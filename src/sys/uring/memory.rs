@@ -29,7 +29,7 @@ impl SourceOption {
 }
 
 /// Bytes of datagrams that may wait; the kernel cuts it to net.core.rmem_max.
-const RECEIVE_BUFFER_BYTES: libc::c_int = 4 << 20;
+pub(super) const RECEIVE_BUFFER_BYTES: libc::c_int = 4 << 20;
 
 /// The kernel has this buffer: nobody else may look at it, nor give it back once more.
 const WITH_KERNEL: u32 = u32::MAX;
