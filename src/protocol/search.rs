@@ -348,7 +348,7 @@ mod tests {
             assert_eq!(told.found.is_none(), told.id > 90);
             found.push((
                 told.id,
-                told.found.map_or("nowhere".into(), |at| at.server(from).to_string()),
+                told.found.map_or_else(|| "nowhere".into(), |at| at.server(from).to_string()),
             ));
         });
         let found: Vec<_> = found.iter().map(|(name, server)| (*name, server.as_str())).collect();
