@@ -132,6 +132,28 @@ fn real_servers_are_found_by_their_names() {
     check_search("tcp", "pva", server.pva.port());
 }
 
+/// Names that are there and one that is not, asked for in turn.
+#[track_caller]
+fn check_storm(how: &str, scheme: &str, port: u16) {
+    let url = format!("{scheme}://127.0.0.1:{port}/LAB:S{{0..10}}");
+    let args = ["--op", "search", "--search", how, "-R", "220", "-d", "1s", "--timeout", "500ms"];
+    let json = run(&[&args, &["--idle", "sleep", "-c", "32", &*url][..]].concat()).done();
+    assert_eq!(count(&json, "outcomes.ok"), 200, "{how} {url}: {:#}", at(&json, "errors"));
+    let missed = if how == "udp" { "timeout" } else { "protocol" };
+    assert_eq!(count(&json, &format!("outcomes.{missed}")), 20, "{:#}", at(&json, "errors"));
+}
+
+#[test]
+fn real_servers_say_what_they_have_as_often_as_they_are_asked() {
+    let ioc = Ioc::start("softioc_server.py", &[]);
+    check_storm("udp", "ca", ioc.ca.port());
+    check_storm("tcp", "ca", ioc.ca.port());
+    check_storm("udp", "pva", ioc.searches);
+    check_storm("tcp", "pva", ioc.pva.port());
+    drop(ioc);
+    check_storm("udp", "pva", Ioc::start("softioc_server.py", &["qsrv1"]).searches);
+}
+
 #[test]
 fn an_ioc_with_qsrv1_is_watched_and_read() {
     let ioc = Ioc::start("softioc_server.py", &["qsrv1"]);

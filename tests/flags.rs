@@ -152,6 +152,13 @@ fn a_wrong_value_of_the_channels_is_told_with_its_rule() {
         ("ca://127.0.0.1/P --slo p99<1ms", "--slo", "p99<1ms"),
         ("ca://127.0.0.1/P --latency", "--latency", "on"),
         ("pva://127.0.0.1/P --op get --monitors 5", "--monitors", "5"),
+        ("ca://127.0.0.1/P --op search --search none", "--search", "none"),
+        ("ca://127.0.0.1/P --op search --monitors 5", "--monitors", "5"),
+        ("ca://127.0.0.1/P --op search --profile libca", "--profile", "libca"),
+        ("ca://127.0.0.1/P --op get --i-own-this-network", "--i-own-this-network", "on"),
+        ("http://127.0.0.1/ --i-own-this-network", "--i-own-this-network", "on"),
+        ("ca://255.255.255.255:9/P --op search", "URL", "255.255.255.255:9"),
+        ("pva://224.0.0.128:9/P --op search --i-own-this-network", "URL", "224.0.0.128:9"),
         ("pva://127.0.0.1/P --op get -r 5", "--requests", "5"),
         ("pva://127.0.0.1/P --body x", "--body", "x"),
         ("http://127.0.0.1/P --op get", "--op", "get"),
@@ -260,6 +267,10 @@ fn the_standard_ports_of_epics_are_for_loopback_or_for_who_owns_the_network() {
     }
     let line = "serve pva --listen 192.0.2.1:15075 --search-port 5076";
     check(line, 2, &["--search-port '5076': ", "add --i-own-this-network"]);
+    for (scheme, how) in [("ca", "udp"), ("ca", "tcp"), ("pva", "udp"), ("pva", "tcp")] {
+        let line = format!("run {scheme}://192.0.2.1/P --op search --search {how}");
+        check(&line, 2, &["URL '192.0.2.1:50", "add --i-own-this-network"]);
+    }
     // Nobody has this address: as far as that it may come.
     let line = "serve ca --listen 192.0.2.1:5064 --i-own-this-network";
     check(line, 1, &["cannot listen on 192.0.2.1:5064: "]);

@@ -19,10 +19,12 @@ class Limit:
     asked: int  # updates or requests asked for; 0: only the opening is looked at
     op: str = "monitor"
     longer: int = 1  # times the seconds of the others
+    search: str = ""  # udp or tcp
 
     @property
     def title(self):
-        what = {"monitor": "updates", "get": "gets", "put": "puts"}[self.op]
+        what = {"monitor": "updates", "get": "gets", "put": "puts",
+                "search": f"searches by {self.search}"}[self.op]
         work = f"{self.asked:,} {what}/s" if self.asked else "opened and subscribed"
         return f"{self.kind}, {self.pvs:,} PVs, {work}"
 
@@ -35,6 +37,8 @@ LIMITS = (
     *(Limit(kind, pvs, 0) for kind in ("ca", "pva") for pvs in (200_000, 1_000_000)),
     *(Limit(kind, 100, rate, op) for kind in ("ca", "pva") for op in ("get", "put")
       for rate in (150_000, 400_000)),
+    *(Limit(kind, 1000, rate, "search", search=how) for kind in ("ca", "pva")
+      for how in ("udp", "tcp") for rate in (100_000, 1_000_000)),
 )
 
 COLUMNS = (
@@ -54,6 +58,9 @@ def run_limit(limit, seconds, place):
               str(limit.pvs), "--rate", f"{changes}", "--prefix", ends.PREFIX, "--cpus",
               str(place.server_cpu), "--idle", "sleep"]
     rate = ["-R", str(limit.asked)] if limit.op != "monitor" else []
+    if limit.search:
+        # As many on the way as answers need for their way at these rates; 1 s is lost for good.
+        rate += ["--search", limit.search, "-c", "4096", "--timeout", "1s"]
     names = f"{ends.PREFIX}{{0..{limit.pvs - 1}}}"
     client = [place.onrush, "run", f"{limit.kind}://127.0.0.1:{port}/{names}", "--op", limit.op,
               *rate, "-t", "1", "--cpus", str(place.client_cpu), "-q", "-d", f"{seconds:g}s",

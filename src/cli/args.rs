@@ -103,7 +103,8 @@ pub(super) struct RunArgs {
     #[argh(option, arg_name = "N")]
     pub expect_bytes: Option<String>,
 
-    /// what is done with EPICS channels: monitor, get or put (default monitor)
+    /// what is done with EPICS channels: monitor, get, put, or a search for their names alone
+    /// (default monitor)
     #[argh(option, arg_name = "WHAT")]
     pub op: Option<String>,
 
@@ -127,9 +128,14 @@ pub(super) struct RunArgs {
     #[argh(option, arg_name = "N")]
     pub ack: Option<String>,
 
-    /// search for the names at the URL's address: udp, tcp or none (default none)
+    /// search for the names at the URL's address: udp (what --op search does), tcp or none
+    /// (default none)
     #[argh(option, arg_name = "HOW")]
     pub search: Option<String>,
+
+    /// allow --op search the standard EPICS ports where others hear it
+    #[argh(switch)]
+    pub i_own_this_network: bool,
 
     /// IPv4 only
     #[argh(switch, short = '4')]

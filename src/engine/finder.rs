@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, KernelClock};
 use crate::plan::{ClockName, Scheme, Search};
-use crate::protocol::{Fault, Found, Seeker};
+use crate::protocol::{Fault, Seeker, Told};
 use crate::unit::{Instant, Nanos};
 
 /// Between one datagram and the next: some 50 thousand names a second.
@@ -92,7 +92,6 @@ struct Finder<'a> {
     places: Vec<Option<SocketAddr>>,
     missing: usize,
     found_at: Instant,
-    sequence: u32,
     out: Vec<u8>,
     buffer: Vec<u8>,
 }
@@ -170,14 +169,11 @@ impl<'a> Finder<'a> {
             missing: quest.names.len(),
             found_at: clock.now(),
             clock,
-            sequence: 0,
             out: Vec::new(),
             buffer: vec![0; BUFFER_BYTES],
         };
-        if quest.search == Search::Tcp {
-            finder.seeker.greet(&mut finder.out);
-            finder.say()?;
-        }
+        finder.seeker.greet(finder.link.reply_port(), &mut finder.out);
+        finder.say()?;
         Ok(finder)
     }
 
@@ -187,18 +183,18 @@ impl<'a> Finder<'a> {
 
     /// Asks for every name that is missing, at a pace that servers can follow.
     fn ask(&mut self) -> Result<(), FindError> {
-        let missing = (0..).zip(&self.places).filter(|(_, place)| place.is_none());
-        let missing: Vec<u32> = missing.map(|(name, _)| name).collect();
-        let mut rest = &missing[..];
-        while !rest.is_empty() {
-            let head = (self.sequence, self.link.reply_port());
-            let count = self.seeker.ask(head, self.quest.names, rest, &mut self.out);
-            self.sequence = self.sequence.wrapping_add(1);
-            rest = &rest[count..];
-            self.say()?;
-            self.listen(PACE)?;
+        for (id, name) in (0..).zip(self.quest.names) {
+            if self.places[id as usize].is_some() {
+                continue;
+            }
+            if !self.seeker.fits(name, &self.out) {
+                self.say()?;
+                self.listen(PACE)?;
+            }
+            self.seeker.ask(id, name, &mut self.out);
         }
-        Ok(())
+        self.say()?;
+        self.listen(PACE)
     }
 
     fn say(&mut self) -> Result<(), FindError> {
@@ -231,8 +227,10 @@ impl<'a> Finder<'a> {
         let (places, missing) = (&mut self.places, &mut self.missing);
         let (clock, found_at) = (&self.clock, &mut self.found_at);
         // Who is asked twice may answer twice; a number may be anybody's.
-        let mut found = |found: Found| {
-            if let Some(place @ None) = places.get_mut(found.name as usize) {
+        let mut told = |told: Told| {
+            if let (Some(found), Some(place @ None)) =
+                (told.found, places.get_mut(told.id as usize))
+            {
                 *place = Some(found.server(from));
                 *missing -= 1;
                 *found_at = clock.now();
@@ -240,10 +238,10 @@ impl<'a> Finder<'a> {
         };
         let bytes = &self.buffer[..length];
         if self.quest.search == Search::Udp {
-            self.seeker.hear_datagram(bytes, &mut found);
+            self.seeker.hear_datagram(bytes, &mut told);
             return Ok(());
         }
-        let heard = self.seeker.hear(bytes, &mut self.out, &mut found);
+        let heard = self.seeker.hear(bytes, &mut self.out, &mut told);
         heard.map_err(|fault| FindError::Foreign(self.quest.at, fault))?;
         self.say()
     }

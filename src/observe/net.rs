@@ -1,4 +1,4 @@
-//! What TCP counted in our network namespace: for all its sockets, not for ours alone.
+//! What TCP and UDP counted in our network namespace: for all its sockets, not for ours alone.
 
 use crate::evidence::NetCount;
 
@@ -6,7 +6,7 @@ use super::procfs;
 
 /// Counters that tell why an answer was late or a connection was not made, by protocol and name
 /// as the kernel has them.
-const COUNTERS: [(&str, &str); 14] = [
+const COUNTERS: [(&str, &str); 16] = [
     ("Tcp", "AttemptFails"),
     ("Tcp", "EstabResets"),
     ("Tcp", "InErrs"),
@@ -21,6 +21,9 @@ const COUNTERS: [(&str, &str); 14] = [
     ("TcpExt", "TCPSynRetrans"),
     ("TcpExt", "TCPTimeWaitOverflow"),
     ("TcpExt", "TCPTimeouts"),
+    // Datagrams that found no room.
+    ("Udp", "RcvbufErrors"),
+    ("Udp", "SndbufErrors"),
 ];
 
 /// The counters as they stand; those that a kernel lacks are left out.

@@ -124,11 +124,11 @@ record! {
     /// What is done with EPICS channels. Their names are handed to the engine apart.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct ChannelPlan {
-        /// Subscribe, read or write.
+        /// Subscribe, read, write or search.
         pub op: Operation,
         /// Names; at least 1.
         pub pvs: u32,
-        /// Subscriptions of each name; 1 for get and put.
+        /// Subscriptions of each name; 1 where there are none.
         pub monitors: u32,
         /// Connections that the channels are spread over; at least 1.
         pub circuits: u32,
@@ -138,7 +138,8 @@ record! {
         pub queue: Option<u32>,
         /// Updates that are acknowledged together; `None`: the server need not wait for it.
         pub ack: Option<u32>,
-        /// How the servers of the names were searched for; `None`: the address was known.
+        /// How the servers of the names were searched for, or are where that is what is done;
+        /// `None`: the address was known.
         pub search: Option<Search>,
     }
 }
@@ -147,6 +148,11 @@ impl ChannelPlan {
     /// Whether updates are watched, and nothing is scheduled.
     pub fn is_watching(&self) -> bool {
         self.op == Operation::Monitor
+    }
+
+    /// Whether its connections are sockets of datagrams.
+    pub fn is_of_datagrams(&self) -> bool {
+        self.op == Operation::Search && self.search == Some(Search::Udp)
     }
 }
 

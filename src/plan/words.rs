@@ -22,13 +22,15 @@ words! {
 
 words! {
     /// What is done with EPICS channels.
-    pub enum Operation: "an operation is monitor, get or put, like get" {
+    pub enum Operation: "an operation is monitor, get, put or search, like get" {
         /// Subscribe, and check each update.
         Monitor = "monitor",
         /// Read on a schedule.
         Get = "get",
         /// Write on a schedule.
         Put = "put",
+        /// Search for names on a schedule.
+        Search = "search",
     }
 }
 

@@ -66,15 +66,17 @@ impl Circuit for Ca {
         }
     }
 
-    fn greet(&mut self, _conn: &mut CaConn, out: &mut Vec<u8>) {
+    fn greet(&mut self, _conn: &mut CaConn, _port: u16, out: &mut Vec<u8>) -> bool {
         Request::Version { priority: 0, minor: MINOR_VERSION, sequence: 0 }.write(out);
         Request::ClientName(NAME).write(out);
         Request::HostName(NAME).write(out);
+        false
     }
 
-    fn create(&mut self, _conn: &mut CaConn, channel: u32, name: &str, out: &mut Vec<u8>) {
+    fn create(&mut self, _conn: &mut CaConn, channel: u32, name: &str, out: &mut Vec<u8>) -> bool {
         let name = name.as_bytes();
         Request::CreateChannel { cid: channel, minor: MINOR_VERSION, name }.write(out);
+        false
     }
 
     fn subscribe(&mut self, conn: &mut CaConn, channel: u32, subscription: u32, out: &mut Vec<u8>) {
@@ -122,6 +124,8 @@ impl Circuit for Ca {
                 double.copy_from_slice(&(value as f64).to_be_bytes());
                 Request::WriteNotify { data_type, count: 1, sid, ioid, data: &double }.write(out);
             }
+            // That is asked by `Searches`.
+            Verb::Search => {}
         }
     }
 

@@ -14,6 +14,8 @@ pub enum Verb {
     Get,
     /// To take one.
     Put,
+    /// Not a channel, but whoever hears it: to say where a name is.
+    Search,
 }
 
 /// How much there is on a connection.
@@ -73,6 +75,8 @@ pub enum Event {
         /// Bytes of the answer.
         bytes: u32,
     },
+    /// An answer that nobody waits for.
+    Surplus(Fault),
 }
 
 /// Who is told what was heard.
@@ -92,11 +96,19 @@ pub trait Circuit {
     /// A connection of this size is to be.
     fn open(&mut self, size: Size) -> Self::Conn;
 
-    /// The connection stands.
-    fn greet(&mut self, conn: &mut Self::Conn, out: &mut Vec<u8>);
+    /// The connection stands, from `port` of ours. Whether channels may be opened at once; if
+    /// not, [`Event::Greeted`] follows.
+    fn greet(&mut self, conn: &mut Self::Conn, port: u16, out: &mut Vec<u8>) -> bool;
 
-    /// Opens a channel: [`Event::Opened`] follows, or [`Event::Closed`].
-    fn create(&mut self, conn: &mut Self::Conn, channel: u32, name: &str, out: &mut Vec<u8>);
+    /// Opens a channel. Whether it is open at once; if not, [`Event::Opened`] follows, or
+    /// [`Event::Closed`].
+    fn create(
+        &mut self,
+        conn: &mut Self::Conn,
+        channel: u32,
+        name: &str,
+        out: &mut Vec<u8>,
+    ) -> bool;
 
     /// Subscribes to an open channel: updates follow, or [`Event::Unsubscribed`].
     fn subscribe(
@@ -119,7 +131,7 @@ pub trait Circuit {
     ) -> bool;
 
     /// Begins an operation that was prepared with `verb`: [`Event::Done`] follows. `value` is
-    /// what a put writes.
+    /// what a put writes, and the number of the session.
     fn operate(
         &mut self,
         conn: &mut Self::Conn,
@@ -128,6 +140,20 @@ pub trait Circuit {
         value: i64,
         out: &mut Vec<u8>,
     );
+
+    /// Nobody waits for an operation any more. Whether another may begin under its number at
+    /// once; if not, its answer is awaited.
+    fn give_up(&mut self, conn: &mut Self::Conn, operation: u32) -> bool {
+        let _ = (conn, operation);
+        false
+    }
+
+    /// Of bytes that wait to be sent, at least one, how many may go out together.
+    #[inline]
+    fn cut(&self, conn: &Self::Conn, waiting: &[u8]) -> usize {
+        let _ = conn;
+        waiting.len()
+    }
 
     /// Shows the server that we are there.
     fn echo(&mut self, conn: &mut Self::Conn, out: &mut Vec<u8>);

@@ -10,6 +10,7 @@ mod circuit;
 mod http1;
 mod pva;
 mod search;
+mod searches;
 mod tcp;
 
 use std::fmt;
@@ -20,7 +21,8 @@ pub use ca::{Ca, CaConn};
 pub use circuit::{Circuit, Event, Hear, Posted, Size, Verb};
 pub use http1::{Http1, Http1Conn};
 pub use pva::{Pva, PvaConn};
-pub use search::{Found, Seeker};
+pub use search::{Found, Seeker, Told};
+pub use searches::{Searches, SearchesConn};
 pub use tcp::{Tcp, TcpConn};
 
 /// A protocol as one shard speaks it on all its connections.
@@ -110,11 +112,15 @@ pub enum Fault {
     Refusal = 7,
     /// The server has no such name.
     UnknownName = 8,
+    /// An answer that was given before.
+    Repeated = 9,
+    /// An answer to what was given up.
+    Late = 10,
 }
 
 impl Fault {
     /// Every fault, in the order of its numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::BadHead,
         Self::HeadTooLong,
         Self::BadLength,
@@ -123,6 +129,8 @@ impl Fault {
         Self::Surplus,
         Self::Refusal,
         Self::UnknownName,
+        Self::Repeated,
+        Self::Late,
     ];
 
     /// The fault with this number.
@@ -142,6 +150,8 @@ impl fmt::Display for Fault {
             Self::Surplus => "bytes that answer no request",
             Self::Refusal => "error answer",
             Self::UnknownName => "the server has no such name",
+            Self::Repeated => "answered more than once",
+            Self::Late => "answered after the timeout",
         })
     }
 }

@@ -95,10 +95,13 @@ impl Circuit for Pva {
     }
 
     /// It is the server who speaks first.
-    fn greet(&mut self, _conn: &mut PvaConn, _out: &mut Vec<u8>) {}
+    fn greet(&mut self, _conn: &mut PvaConn, _port: u16, _out: &mut Vec<u8>) -> bool {
+        false
+    }
 
-    fn create(&mut self, conn: &mut PvaConn, channel: u32, name: &str, out: &mut Vec<u8>) {
+    fn create(&mut self, conn: &mut PvaConn, channel: u32, name: &str, out: &mut Vec<u8>) -> bool {
         FromClient::write_create(out, conn.order, channel, name);
+        false
     }
 
     fn subscribe(
@@ -123,6 +126,8 @@ impl Circuit for Pva {
         let (command, request) = match verb {
             Verb::Get => (command::GET, self.monitor.fields.clone()),
             Verb::Put => (command::PUT, vec!["value".into()]),
+            // That is asked by `Searches`.
+            Verb::Search => return true,
         };
         let request = PvRequest { fields: request, ..PvRequest::default() };
         let ioid = conn.subscriptions + operation;
@@ -146,6 +151,7 @@ impl Circuit for Pva {
         let command = match verb {
             Verb::Get => command::GET,
             Verb::Put => command::PUT,
+            Verb::Search => return,
         };
         FromClient::write_operate(out, conn.order, (command, sid, ioid, 0), |out, order| {
             if let (Verb::Put, Some(shape)) = (verb, shape) {

@@ -83,6 +83,8 @@ fn fault_hint(fault: Fault) -> &'static str {
         Fault::Surplus => "the server answers more than it was asked",
         Fault::Refusal => "the server itself reports an error",
         Fault::UnknownName => "names are case-sensitive, and prefixes are part of them",
+        Fault::Repeated => "the same name at several servers, or one that hears us twice",
+        Fault::Late => "a longer --timeout would have taken it",
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::figures::{counted, per_second, time, time_table};
 use crate::outcome::{Summary, Watching};
-use crate::plan::{ChannelPlan, LogMode, Plan};
+use crate::plan::{ChannelPlan, LogMode, Operation, Plan};
 use crate::unit::Nanos;
 
 /// Updates per second of the measure phase; `None` where no time passed.
@@ -17,6 +17,14 @@ pub(super) fn per_s(summary: &Summary, watching: &Watching) -> Option<f64> {
 
 /// What is done with channels, before the rest of the load.
 pub(super) fn load(channels: &ChannelPlan) -> String {
+    if let (Operation::Search, Some(search)) = (channels.op, channels.search) {
+        let names = counted(channels.pvs.into(), "name");
+        let what = if channels.is_of_datagrams() { "socket" } else { "circuit" };
+        return format!(
+            "search for {names} by {search} on {}",
+            counted(channels.circuits.into(), what)
+        );
+    }
     let mut out = format!("{} of {}", channels.op, counted(channels.pvs.into(), "channel"));
     if channels.is_watching() {
         let _ = write!(out, ", {} each", counted(channels.monitors.into(), "subscription"));

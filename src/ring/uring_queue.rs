@@ -182,6 +182,7 @@ pub fn trial(slots: u32) -> Result<Level, SetupError> {
         buffer_bytes: 4096,
         sources: vec![],
         peer: nobody,
+        datagrams: false,
         reset_on_close: false,
         sqpoll: None,
         lowest_step: 0,
@@ -192,7 +193,8 @@ pub fn trial(slots: u32) -> Result<Level, SetupError> {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::{SocketAddr, TcpListener};
+    use std::net::{SocketAddr, TcpListener, UdpSocket};
+    use std::time::Duration;
 
     use super::*;
     use crate::unit::Nanos;
@@ -206,6 +208,7 @@ mod tests {
             buffer_bytes: 64,
             sources: vec![peer.ip()],
             peer,
+            datagrams: false,
             reset_on_close: false,
             sqpoll: None,
             lowest_step,
@@ -275,6 +278,36 @@ mod tests {
     fn a_request_goes_out_and_comes_back_on_every_step_of_the_ladder() {
         for lowest_step in 0..=4 {
             echoes_on(lowest_step);
+        }
+    }
+
+    /// What is asked at one address may be answered from another.
+    #[test]
+    fn datagrams_go_to_the_peer_and_come_from_anybody_on_every_step_of_the_ladder() {
+        for lowest_step in 0..=4 {
+            let bind = || UdpSocket::bind("127.0.0.1:0").unwrap();
+            let (peer, other) = (bind(), bind());
+            peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let plan = setup(peer.local_addr().unwrap(), lowest_step);
+            let mut queue = UringQueue::open(&Setup { datagrams: true, ..plan }).unwrap();
+            let token = Token::new(3, 1);
+            queue.push(Op::Open { source: 0, port: 0 }, token);
+            assert_eq!(pump(&mut queue, 1)[0].result, 0, "step {lowest_step}");
+            queue.push(Op::ReceiveMany, token);
+            for text in [b"one", b"two"] {
+                queue.scratch(3)[..3].copy_from_slice(text);
+                queue.push(Op::SendScratchTold(3), token);
+                let sent = pump(&mut queue, 1);
+                assert_eq!((sent[0].token, sent[0].result), (token.of(Kind::Send), 3));
+                let mut bytes = [0; 8];
+                let (length, from) = peer.recv_from(&mut bytes).unwrap();
+                assert_eq!(&bytes[..length], text);
+                other.send_to(text, from).unwrap();
+                let came = pump(&mut queue, 1)[0];
+                assert_eq!((came.token, came.more), (token.of(Kind::Receive), true));
+                assert_eq!(queue.bytes(&came), text);
+                queue.release(&came);
+            }
         }
     }
 

@@ -214,6 +214,7 @@ fn run_shard<T: Target>(
         buffer_bytes: shard::RECEIVE_BYTES as u32,
         sources: Vec::<IpAddr>::new(),
         peer: plan.listen,
+        datagrams: false,
         reset_on_close: false,
         sqpoll: None,
         lowest_step: 0,

@@ -2,6 +2,7 @@
 //! told to, and peers that answer as a test wants. Deterministic by seed.
 
 mod blamed;
+mod circuits;
 mod holes;
 mod known;
 mod peer;

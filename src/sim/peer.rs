@@ -8,6 +8,7 @@ use crate::unit::{Instant, Nanos};
 #[derive(Debug, Clone)]
 pub(super) enum Deed {
     Bytes(Instant, &'static [u8]),
+    Said(Instant, Vec<u8>),
     End(Instant),
     Reset(Instant),
 }
@@ -21,6 +22,12 @@ pub(super) trait Peer {
 
     /// A request at `now`.
     fn request(&mut self, now: Instant) -> Vec<Deed>;
+
+    /// Bytes of a connection's own at `now`.
+    fn hear(&mut self, now: Instant, bytes: &[u8]) -> Vec<Deed> {
+        let _ = bytes;
+        self.request(now)
+    }
 }
 
 /// Answers each request after a fixed time, whatever else it does.

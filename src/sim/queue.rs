@@ -13,6 +13,9 @@ use crate::unit::{Instant, Nanos};
 /// What a pass of the loop costs in virtual time.
 const PASS: Nanos = Nanos(500);
 
+/// What a circuit sends at a time.
+const SCRATCH_BYTES: usize = 32 << 10;
+
 pub(super) struct SimQueue<P> {
     clock: SimClock,
     peer: P,
@@ -21,6 +24,7 @@ pub(super) struct SimQueue<P> {
     deeds: Vec<Deed>,
     ready: VecDeque<Completion>,
     buffers: Vec<Vec<u8>>,
+    scratch: Vec<Vec<u8>>,
     counters: QueueCounters,
     on_time: Box<dyn FnMut(Instant)>,
 }
@@ -47,6 +51,7 @@ impl<P: Peer> SimQueue<P> {
             deeds: Vec::new(),
             ready: VecDeque::new(),
             buffers: Vec::new(),
+            scratch: (0..slots).map(|_| vec![0; SCRATCH_BYTES]).collect(),
             counters: QueueCounters::default(),
             on_time: Box::new(|_| {}),
         }
@@ -89,10 +94,22 @@ impl<P: Peer> SimQueue<P> {
 
     /// A request reaches the peer.
     fn arrive(&mut self, slot: u32) {
-        for deed in self.peer.request(self.clock.now()) {
-            let (Deed::Bytes(at, _) | Deed::End(at) | Deed::Reset(at)) = deed;
+        let deeds = self.peer.request(self.clock.now());
+        self.plan_deeds(slot, deeds);
+    }
+
+    fn plan_deeds(&mut self, slot: u32, deeds: Vec<Deed>) {
+        for deed in deeds {
+            let (Deed::Bytes(at, _) | Deed::Said(at, _) | Deed::End(at) | Deed::Reset(at)) = deed;
             self.plan_deed(slot, at, deed);
         }
+    }
+
+    /// Bytes of the slot's own reach the peer, and that is told.
+    fn tell(&mut self, slot: u32, length: usize, token: Token) {
+        let deeds = self.peer.hear(self.clock.now(), &self.scratch[slot as usize][..length]);
+        self.plan_deeds(slot, deeds);
+        self.complete(token, length as i32);
     }
 
     fn close(&mut self, slot: u32) {
@@ -142,6 +159,7 @@ impl<P: Peer> SimQueue<P> {
         }
         socket.came.push_back(match deed {
             Deed::Bytes(_, bytes) => Ok(bytes.to_vec()),
+            Deed::Said(_, bytes) => Ok(bytes),
             Deed::End(_) => Ok(Vec::new()),
             Deed::Reset(_) => Err(ECONNRESET),
         });
@@ -185,10 +203,10 @@ impl<P: Peer> Queue for SimQueue<P> {
                 self.complete(token.of(Kind::Bind), 0);
             }
             Op::Connect => self.connect(slot, token.of(Kind::Connect)),
-            Op::SendTemplate(_)
-            | Op::SendLarge(_)
-            | Op::SendScratch(_)
-            | Op::SendScratchTold(_) => self.send(slot, token.of(Kind::Send)),
+            Op::SendTemplate(_) | Op::SendLarge(_) | Op::SendScratch(_) => {
+                self.send(slot, token.of(Kind::Send))
+            }
+            Op::SendScratchTold(length) => self.tell(slot, length, token.of(Kind::Send)),
             Op::Receive | Op::ReceiveMany => {
                 let many = op == Op::ReceiveMany;
                 let socket = &mut self.sockets[slot as usize];
@@ -242,8 +260,8 @@ impl<P: Peer> Queue for SimQueue<P> {
         }
     }
 
-    fn scratch(&mut self, _slot: u32) -> &mut [u8] {
-        &mut []
+    fn scratch(&mut self, slot: u32) -> &mut [u8] {
+        &mut self.scratch[slot as usize]
     }
 
     fn counters(&mut self) -> QueueCounters {

@@ -35,7 +35,7 @@ pub(super) fn channels_of(
     let shown = url.map(ToString::to_string).unwrap_or_default();
     let names = names_of(&shown, path.trim_start_matches('/'))?;
     let profile = profile_of(args, scheme)?;
-    let search = search_of(args)?;
+    let search = search_of(args, op)?;
     let count = |flag, typed: &Option<String>, most| {
         read_count(flag, typed.as_deref().unwrap_or("1"), (1, most)).map(|count| count as u32)
     };
@@ -70,8 +70,12 @@ pub(super) fn channels_of(
 }
 
 /// `None` where the address is the server's own.
-fn search_of(args: &RunArgs) -> Result<Option<Search>, CliError> {
+fn search_of(args: &RunArgs, op: Operation) -> Result<Option<Search>, CliError> {
     match args.search.as_deref() {
+        None if op == Operation::Search => Ok(Some(Search::Udp)),
+        Some("none") if op == Operation::Search => {
+            Err(CliError::rule("--search", "none", "--op search has to search, like udp"))
+        }
         None | Some("none") => Ok(None),
         Some(_) => read("--search", &args.search, "udp").map(Some),
     }
@@ -96,7 +100,11 @@ fn typed<'a>(flag: &'static str, value: &'a Option<String>) -> Flag<'a> {
     (flag, value.as_deref())
 }
 
-fn of_channels(args: &RunArgs) -> [Flag<'_>; 7] {
+fn owned(args: &RunArgs) -> Flag<'_> {
+    ("--i-own-this-network", args.i_own_this_network.then_some("on"))
+}
+
+fn of_channels(args: &RunArgs) -> [Flag<'_>; 8] {
     [
         typed("--op", &args.op),
         typed("--monitors", &args.monitors),
@@ -105,6 +113,7 @@ fn of_channels(args: &RunArgs) -> [Flag<'_>; 7] {
         typed("--queue", &args.queue),
         typed("--ack", &args.ack),
         typed("--search", &args.search),
+        owned(args),
     ]
 }
 
@@ -114,6 +123,9 @@ fn refuse_foreign(args: &RunArgs, op: Operation, scheme: Scheme) -> Result<(), C
     let of_sessions =
         [typed("--requests", &args.requests), typed("--think", &args.think), ("--fresh", fresh)];
     refuse(&of_sessions, "an operation is one request on a kept circuit", "http://127.0.0.1/")?;
+    if op != Operation::Search {
+        refuse(&[owned(args)], "it allows to search only", "--op search")?;
+    }
     match op {
         Operation::Monitor => {
             let of_schedules = [
@@ -140,6 +152,15 @@ fn refuse_foreign(args: &RunArgs, op: Operation, scheme: Scheme) -> Result<(), C
                 typed("--ack", &args.ack),
             ];
             refuse(&of_monitors, &format!("a {op} has no subscriptions"), "--op monitor")?;
+        }
+        Operation::Search => {
+            let of_values = [
+                typed("--monitors", &args.monitors),
+                typed("--queue", &args.queue),
+                typed("--ack", &args.ack),
+                typed("--profile", &args.profile),
+            ];
+            refuse(&of_values, "a search asks for no values", "--op monitor")?;
         }
     }
     if scheme == Scheme::Ca {

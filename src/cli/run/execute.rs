@@ -18,8 +18,8 @@ use crate::engine::{self, Ended, Run, RunError};
 use crate::log;
 use crate::observe;
 use crate::outcome::{Gates, Summary, Verdict};
-use crate::plan::{ChannelPlan, Plan, Scheme};
-use crate::protocol::{Ca, Circuit, Http1, Protocol, Pva, Tcp};
+use crate::plan::{ChannelPlan, Operation, Plan, Scheme, Search};
+use crate::protocol::{Ca, Circuit, Http1, Protocol, Pva, Searches, Tcp};
 use crate::report::{self, Asked};
 use crate::ring;
 use crate::sys::{cpu, resource, signal};
@@ -30,8 +30,7 @@ pub(in crate::cli) fn execute(command: &mut RunCommand, terminal: &Terminal) -> 
         let (plan, body) = (&command.plan, &command.body[..]);
         match plan.target.scheme {
             Scheme::Tcp => carry_out(command, terminal, |_| Tcp::new(&plan.request)),
-            Scheme::Ca => on_circuits(command, terminal, Ca::new),
-            Scheme::Pva => on_circuits(command, terminal, Pva::new),
+            Scheme::Ca | Scheme::Pva => on_channels(command, terminal),
             Scheme::Http => {
                 let new = |slots| Http1::new(&plan.target, &plan.request, body, slots);
                 // Tried once for no slot, so that what makes no legal request is said.
@@ -133,7 +132,19 @@ fn carry_out<P: Protocol>(
     conclude(command, terminal, || perform(command, terminal, make))
 }
 
-/// The same on EPICS channels.
+/// The same with EPICS channels, or with their names alone.
+fn on_channels(command: &RunCommand, terminal: &Terminal) -> Result<Exit, CliError> {
+    let scheme = command.plan.target.scheme;
+    let searches = |channels: &ChannelPlan| {
+        Searches::new(scheme, channels.search.unwrap_or(Search::Udp), &command.names)
+    };
+    match (command.plan.channels.as_ref().map(|channels| channels.op), scheme) {
+        (Some(Operation::Search), _) => on_circuits(command, terminal, searches),
+        (_, Scheme::Pva) => on_circuits(command, terminal, Pva::new),
+        _ => on_circuits(command, terminal, Ca::new),
+    }
+}
+
 fn on_circuits<P: Circuit>(
     command: &RunCommand,
     terminal: &Terminal,

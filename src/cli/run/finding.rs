@@ -1,8 +1,10 @@
-//! The names of channels, searched for: the one server that has them.
+//! The names of channels, searched for: the one server that has them, and whom not to ask.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
+use super::super::args::RunArgs;
 use super::super::error::CliError;
+use super::super::serve::STANDARD_PORTS;
 use crate::engine::{Quest, find};
 
 /// The server that has the names of `quest`.
@@ -13,6 +15,24 @@ use crate::engine::{Quest, find};
 pub(super) fn server_of(quest: &Quest<'_>, allow_partial: bool) -> Result<SocketAddr, CliError> {
     let places = find(quest).map_err(|error| CliError::CannotRun(error.to_string()))?;
     judge(quest, &places, allow_partial).map_err(CliError::CannotRun)
+}
+
+/// Refuses to storm the searches of real installations, unless the user says that it is theirs.
+///
+/// # Errors
+/// `at` is a standard port that others can see, or not one host's.
+pub(super) fn check_storm(args: &RunArgs, at: SocketAddr) -> Result<(), CliError> {
+    let ip = at.ip();
+    if ip.is_multicast() || ip == Ipv4Addr::BROADCAST {
+        let rule = "searches go to one host, like 127.0.0.1:5064";
+        return Err(CliError::rule("URL", at, rule));
+    }
+    if ip.is_loopback() || !STANDARD_PORTS.contains(&at.port()) || args.i_own_this_network {
+        return Ok(());
+    }
+    let rule = "the servers of others hear what is searched for there: search on loopback, like \
+                127.0.0.1:5064, or add --i-own-this-network";
+    Err(CliError::rule("URL", at, rule))
 }
 
 fn judge(

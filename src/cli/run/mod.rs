@@ -20,7 +20,7 @@ use super::error::{CliError, read, read_if_given};
 use super::output::{Output, path};
 use crate::engine::Quest;
 use crate::outcome::Gates;
-use crate::plan::{ChannelPlan, CpuList, Family, Plan, Scheme, Search, Target};
+use crate::plan::{ChannelPlan, CpuList, Family, Operation, Plan, Scheme, Search, Target};
 use crate::sys::{cpu, socket};
 use crate::unit::Nanos;
 
@@ -194,12 +194,15 @@ impl Ends {
     ) -> Result<Self, CliError> {
         let asked = machine::asked_sources(args)?;
         let family = family_of(args, asked.as_ref())?;
-        let sought = sought.and_then(|(channels, names)| Some((channels.search?, names)));
+        let search = sought.and_then(|(channels, _)| channels.search);
         let mut target = match url {
-            Some(url) => url.for_search(sought.map(|(search, _)| search)).resolve(family)?,
+            Some(url) => url.for_search(search).resolve(family)?,
             None => target::embedded(target::any_loopback(family)),
         };
-        if let Some((search, names)) = sought {
+        let is_storm = sought.is_some_and(|(channels, _)| channels.op == Operation::Search);
+        if is_storm {
+            finding::check_storm(args, target.address)?;
+        } else if let (Some(search), Some((_, names))) = (search, sought) {
             let (scheme, at) = (target.scheme, target.address);
             let quest = Quest { scheme, search, at, names, timeout };
             target.address = finding::server_of(&quest, args.allow_partial)?;

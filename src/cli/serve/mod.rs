@@ -20,6 +20,8 @@ use crate::sys::resource::Usage;
 use crate::sys::signal::{self, Asked};
 use crate::unit::{ByteSize, Instant, Nanos};
 
+pub(super) use pvs::STANDARD_PORTS;
+
 /// A target, complete.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ServeCommand {

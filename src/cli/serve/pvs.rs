@@ -17,7 +17,7 @@ const CLIENTS_MAX: u64 = 32_000;
 const PREFIX_BYTES_MAX: usize = 480;
 
 /// Where the servers of real installations are searched for, CA and PVA.
-const STANDARD_PORTS: [u16; 4] = [5064, 5065, 5075, 5076];
+pub(in crate::cli) const STANDARD_PORTS: [u16; 4] = [5064, 5065, 5075, 5076];
 
 /// The PVs that `args` mean.
 ///

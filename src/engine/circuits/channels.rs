@@ -66,6 +66,10 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
             self.course.buffers_exhausted += 1;
             return self.arm(line);
         }
+        if result == 0 && self.is_of_datagrams {
+            // One without a byte is no end.
+            return self.arm(line);
+        }
         self.lose(line, Step::Recv, -result as u16, now);
     }
 
@@ -86,6 +90,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
                     self.finals.read[channel as usize] = value.filter(|_| ok);
                 }
             }
+            Event::Surplus(fault) => self.count_fault(fault),
             Event::Greeted => self.on_greeted(line, now),
             Event::Opened(local) => {
                 if let Some(channel) = channel_of(local) {
@@ -124,7 +129,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
     }
 
     /// The circuit is welcome: all its channels are asked for at once.
-    fn on_greeted(&mut self, line: u32, _now: Instant) {
+    pub(super) fn on_greeted(&mut self, line: u32, _now: Instant) {
         let it = &mut self.lines[line as usize];
         it.state = State::Up;
         it.failed = false;
@@ -132,7 +137,10 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
         for (local, channel) in (0..).zip(channels) {
             let name = self.spread.channels[channel as usize].name;
             let name = &self.names[name as usize];
-            self.protocol.create(&mut it.speech, local, name, &mut it.out);
+            let it = &mut self.lines[line as usize];
+            if self.protocol.create(&mut it.speech, local, name, &mut it.out) {
+                self.on_opened(line, channel);
+            }
         }
     }
 
@@ -251,6 +259,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
         match op {
             Operation::Monitor | Operation::Get => Verb::Get,
             Operation::Put => Verb::Put,
+            Operation::Search => Verb::Search,
         }
     }
 }

@@ -162,8 +162,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
     /// Says what the lane is to do; the bytes that takes. What is written is the number of the
     /// session.
     fn send(&mut self, lane: u32, session: u64) -> u32 {
-        let line = self.spread.channels[self.channel_of_use[lane as usize] as usize].line;
-        let local = lane - self.spread.lines[line as usize].1.start;
+        let (line, local) = self.place_of(lane);
         let it = &mut self.lines[line as usize];
         let before = it.out.len();
         self.protocol.operate(&mut it.speech, local, self.verb, session as i64, &mut it.out);
@@ -172,6 +171,13 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
             self.touch(line);
         }
         bytes as u32
+    }
+
+    /// The lane's circuit, and its number there.
+    #[inline]
+    fn place_of(&self, lane: u32) -> (u32, u32) {
+        let line = self.spread.channels[self.channel_of_use[lane as usize] as usize].line;
+        (line, lane - self.spread.lines[line as usize].1.start)
     }
 
     /// An answer came.
@@ -186,9 +192,9 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
     ) {
         match self.lanes[lane as usize].state {
             LaneState::Busy => {
-                let (outcome, why) = match ok && (has_value || self.verb == Verb::Put) {
+                let (outcome, why) = match ok && (has_value || self.verb != Verb::Get) {
                     true => (Outcome::Ok, (Step::None, 0)),
-                    false => (Outcome::Protocol, (Step::Parse, Fault::Refusal as u16)),
+                    false => (Outcome::Protocol, (Step::Parse, self.refusal() as u16)),
                 };
                 self.end(lane, outcome, why, bytes, now);
                 self.free_lane(lane, now);
@@ -200,6 +206,14 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
         }
     }
 
+    /// What an answer says that is none to be pleased with.
+    fn refusal(&self) -> Fault {
+        match self.verb {
+            Verb::Get | Verb::Put => Fault::Refusal,
+            Verb::Search => Fault::UnknownName,
+        }
+    }
+
     /// Ends what has waited long enough.
     #[inline]
     pub(super) fn expire(&mut self, now: Instant) {
@@ -208,7 +222,10 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
             && self.lanes[lane as usize].since + timeout <= now
         {
             self.end(lane, Outcome::Timeout, (Step::Recv, ETIMEDOUT as u16), 0, now);
-            self.lanes[lane as usize].state = LaneState::Late;
+            let (line, local) = self.place_of(lane);
+            if self.protocol.give_up(&mut self.lines[line as usize].speech, local) {
+                self.free_lane(lane, now);
+            }
         }
     }
 

@@ -139,6 +139,9 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
         }
         it.state = State::Connecting;
         it.since = now;
+        if self.is_of_datagrams {
+            return self.on_connect(line, 0, now);
+        }
         self.push(Op::Connect, line);
     }
 
@@ -156,8 +159,12 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
         it.since = now;
         self.course.tally.connections_started += 1;
         self.course.connections_open += 1;
-        self.protocol.greet(&mut it.speech, &mut it.out);
+        let (_, port) = it.source();
+        let is_welcome = self.protocol.greet(&mut it.speech, port, &mut it.out);
         self.arm(line);
+        if is_welcome {
+            self.on_greeted(line, now);
+        }
         self.touch(line);
     }
 
@@ -189,7 +196,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
             if it.sending || !it.connected || waiting.is_empty() {
                 continue;
             }
-            let length = waiting.len().min(SCRATCH_BYTES);
+            let length = self.protocol.cut(&it.speech, waiting).min(SCRATCH_BYTES);
             self.queue.scratch(line)[..length].copy_from_slice(&waiting[..length]);
             it.sending = true;
             it.said_at = now;

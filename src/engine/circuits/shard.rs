@@ -43,6 +43,8 @@ pub struct CircuitShard<'a, Q, C, P: Circuit, L> {
     pub(super) names: &'a [String],
     /// Updates are watched; otherwise operations are done.
     pub(super) is_watching: bool,
+    /// Its connections are sockets of datagrams: nobody's in particular.
+    pub(super) is_of_datagrams: bool,
     pub(super) verb: Verb,
     pub(super) spread: Spread,
     pub(super) channel_of_use: Vec<u32>,
@@ -111,6 +113,7 @@ impl<'a, Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'a, Q, C, P, L>
             course: Course::new(plan, index, control, live, lines.len() as u32),
             names,
             is_watching,
+            is_of_datagrams: channels.is_of_datagrams(),
             verb: Self::verb_of(channels.op),
             channel_of_use,
             loud: Vec::with_capacity(4 * lines.len()),

@@ -31,13 +31,13 @@ pub(super) struct Spread {
 impl Spread {
     /// The channels of shard `index`.
     pub(super) fn new(plan: &Plan, channels: &ChannelPlan, index: u32) -> Self {
-        let uses_of_name = uses(plan, channels);
+        let (names, uses_of_name) = uses(plan, channels);
         let mut spread = Self { channels: Vec::new(), lines: Vec::new() };
         let mut next_use = 0;
         for line in 0..plan.share(u64::from(channels.circuits), index) as u32 {
             let circuit = line * plan.shards + index;
             let (first, first_use) = (spread.channels.len() as u32, next_use);
-            for name in 0..channels.pvs {
+            for name in 0..names {
                 let place =
                     (circuit + channels.circuits - name % channels.circuits) % channels.circuits;
                 let count = uses_of_name.saturating_sub(place).div_ceil(channels.circuits);
@@ -59,20 +59,23 @@ impl Spread {
     }
 }
 
-/// Uses of each name over all shards: the subscriptions asked for, or as many operations at a
-/// time as it takes for all names to make up the concurrence.
-fn uses(plan: &Plan, channels: &ChannelPlan) -> u32 {
+/// Names that have channels, and the uses of each over all shards: the subscriptions asked for,
+/// or as many operations at a time as it takes for all names to make up the concurrence. A search
+/// needs no channel; one in name has them all, whatever is asked for.
+fn uses(plan: &Plan, channels: &ChannelPlan) -> (u32, u32) {
     match channels.op {
-        Operation::Monitor => channels.monitors,
-        Operation::Get | Operation::Put => plan.concurrence.div_ceil(channels.pvs),
+        Operation::Monitor => (channels.pvs, channels.monitors),
+        Operation::Get | Operation::Put => (channels.pvs, plan.concurrence.div_ceil(channels.pvs)),
+        Operation::Search => (1, plan.concurrence),
     }
 }
 
 /// Uses over all shards.
 pub(in crate::engine) fn all_uses(plan: &Plan) -> u64 {
-    plan.channels
-        .as_ref()
-        .map_or(0, |channels| u64::from(uses(plan, channels)) * u64::from(channels.pvs))
+    plan.channels.as_ref().map_or(0, |channels| {
+        let (names, each) = uses(plan, channels);
+        u64::from(names) * u64::from(each)
+    })
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::evidence::{Environment, Evidence, Tally};
 use crate::log::{self, Keeper};
 use crate::observe::{self, Hold};
 use crate::outcome::Trailer;
-use crate::plan::{Close, Plan};
+use crate::plan::{Close, Operation, Plan};
 use crate::protocol::{Circuit, Protocol};
 use crate::sys::resource::Usage;
 use crate::sys::signal::{self, Asked};
@@ -252,8 +252,9 @@ impl Desk<'_> {
         }
         let opened = self.sum(|live| live.opened.load(Ordering::Relaxed));
         let plan = self.run.plan;
-        let (asked, what) = match plan.channels {
+        let (asked, what) = match &plan.channels {
             None => (u64::from(plan.concurrence), "connections"),
+            Some(channels) if channels.op == Operation::Search => (all_uses(plan), "search slots"),
             Some(_) => (all_uses(plan), "channels"),
         };
         let target = plan.target.address;

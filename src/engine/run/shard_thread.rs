@@ -9,7 +9,7 @@ use crate::evidence::ShardEvidence;
 use crate::log::Writer;
 use crate::observe::ThreadMeter;
 use crate::outcome::{Ages, Series};
-use crate::plan::{Close, LogMode, Plan};
+use crate::plan::{ChannelPlan, Close, LogMode, Plan};
 use crate::ring::{Setup, UringQueue};
 use crate::sys::cpu;
 use crate::unit::Instant;
@@ -91,6 +91,7 @@ impl Seat<'_> {
             buffer_bytes: BUFFER_BYTES,
             sources: self.plan.sources.clone(),
             peer: self.plan.target.address,
+            datagrams: self.plan.channels.as_ref().is_some_and(ChannelPlan::is_of_datagrams),
             reset_on_close: self.plan.fresh && self.plan.close == Close::Rst,
             sqpoll: self.plan.sqpoll.then_some(self.plan.sqpoll_cpu),
             lowest_step: 0,

@@ -105,6 +105,7 @@ pub(super) fn run<D: Dialect>(
         buffer_bytes: RECEIVE_BYTES,
         sources: vec![],
         peer: plan.listen,
+        datagrams: false,
         reset_on_close: false,
         sqpoll: None,
         lowest_step: 0,

@@ -44,6 +44,46 @@ impl std::fmt::Debug for Outgoing {
     }
 }
 
+/// What the scratch of each slot goes to the peer in, where sockets are of datagrams.
+#[derive(Debug)]
+pub(super) struct Envelopes(Box<[Envelope]>);
+
+struct Envelope {
+    message: libc::msghdr,
+    part: libc::iovec,
+}
+
+impl std::fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Envelope({} bytes)", self.part.iov_len)
+    }
+}
+
+impl Envelopes {
+    pub(super) fn new(slots: usize) -> Self {
+        let part = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        Self((0..slots).map(|_| Envelope { message: no_message(), part }).collect())
+    }
+
+    /// The datagram of `slot`, of these bytes and for this peer: both never move.
+    #[inline]
+    pub(super) fn fill(
+        &mut self,
+        slot: u32,
+        peer: &mut SockaddrStorage,
+        bytes: &mut [u8],
+    ) -> *const libc::msghdr {
+        let envelope = &mut self.0[slot as usize];
+        envelope.part.iov_base = bytes.as_mut_ptr().cast();
+        envelope.part.iov_len = bytes.len();
+        envelope.message.msg_namelen = peer.len();
+        envelope.message.msg_name = std::ptr::from_mut(peer).cast();
+        envelope.message.msg_iov = &raw mut envelope.part;
+        envelope.message.msg_iovlen = 1;
+        &raw const envelope.message
+    }
+}
+
 impl Datagrams {
     fn new(any: SocketAddr) -> Self {
         let mut incoming = no_message();
@@ -146,6 +186,7 @@ fn socket_of(address: SocketAddr, reuse_port: bool) -> io::Result<OwnedFd> {
     let socket = memory::plain_socket(memory::family_of(address), libc::SOCK_DGRAM)?;
     setsockopt(&socket, sockopt::ReuseAddr, &reuse_port)?;
     setsockopt(&socket, sockopt::ReusePort, &reuse_port)?;
+    setsockopt(&socket, sockopt::RcvBuf, &(memory::RECEIVE_BUFFER_BYTES as usize))?;
     memory::bind(&socket, address)?;
     Ok(socket)
 }
@@ -180,6 +221,7 @@ mod tests {
             buffer_bytes: 4096,
             sources: vec![],
             peer: ([127, 0, 0, 1], 0).into(),
+            datagrams: false,
             reset_on_close: false,
             sqpoll: None,
             lowest_step: 0,

@@ -10,7 +10,7 @@ use memmap2::{MmapMut, MmapOptions};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
 use super::super::socket::source_toward;
-use super::datagram::Datagrams;
+use super::datagram::{Datagrams, Envelopes};
 use super::setup::{SUBMISSIONS, Setup};
 
 /// Options of a source socket, set before it is bound.
@@ -20,11 +20,16 @@ pub(super) enum SourceOption {
     ReuseAddress,
     /// Closing sends a reset.
     LingerZero,
+    /// Datagrams that come in a burst wait.
+    ReceiveBuffer,
 }
 
 impl SourceOption {
-    pub(super) const ALL: [Self; 2] = [Self::ReuseAddress, Self::LingerZero];
+    pub(super) const ALL: [Self; 3] = [Self::ReuseAddress, Self::LingerZero, Self::ReceiveBuffer];
 }
+
+/// Bytes of datagrams that may wait; the kernel cuts it to net.core.rmem_max.
+pub(super) const RECEIVE_BUFFER_BYTES: libc::c_int = 4 << 20;
 
 /// The kernel has this buffer: nobody else may look at it, nor give it back once more.
 const WITH_KERNEL: u32 = u32::MAX;
@@ -50,6 +55,9 @@ pub(super) struct Memory {
     no_peer: Box<libc::sockaddr>,
     one: Box<libc::c_int>,
     linger_zero: Option<Box<libc::linger>>,
+    /// By slot, where sockets are of datagrams.
+    envelopes: Option<Envelopes>,
+    receive_buffer: Box<libc::c_int>,
     /// There once a datagram socket was made.
     pub(super) datagrams: Option<Datagrams>,
 }
@@ -82,6 +90,8 @@ impl Memory {
             linger_zero: setup
                 .reset_on_close
                 .then(|| Box::new(libc::linger { l_onoff: 1, l_linger: 0 })),
+            envelopes: setup.datagrams.then(|| Envelopes::new(slots)),
+            receive_buffer: Box::new(RECEIVE_BUFFER_BYTES),
             datagrams: None,
         };
         for buffer in 0..buffers {
@@ -174,6 +184,16 @@ impl Memory {
         (bytes.as_ptr(), bytes.len() as u32)
     }
 
+    /// The first `length` bytes of the slot's scratch as a datagram for the peer; `None` where
+    /// sockets are of streams.
+    #[inline]
+    pub(super) fn addressed(&mut self, slot: u32, length: usize) -> Option<*const libc::msghdr> {
+        let envelopes = self.envelopes.as_mut()?;
+        let bytes = &mut self.scratch[slot as usize * self.scratch_bytes..][..self.scratch_bytes];
+        let length = length.min(bytes.len());
+        Some(envelopes.fill(slot, &mut self.peer, &mut bytes[..length]))
+    }
+
     pub(super) fn peer(&self) -> (*const libc::sockaddr, u32) {
         (self.peer.as_ptr(), self.peer.len())
     }
@@ -203,6 +223,8 @@ impl Memory {
         option: SourceOption,
     ) -> Option<(u32, u32, *const libc::c_void, u32)> {
         let (name, value, length) = match option {
+            // Of datagrams it would give the port to others, too.
+            SourceOption::ReuseAddress if self.envelopes.is_some() => return None,
             SourceOption::ReuseAddress => {
                 (libc::SO_REUSEADDR, (&raw const *self.one).cast(), size_of::<libc::c_int>())
             }
@@ -210,13 +232,23 @@ impl Memory {
                 let linger = &raw const **self.linger_zero.as_ref()?;
                 (libc::SO_LINGER, linger.cast(), size_of::<libc::linger>())
             }
+            SourceOption::ReceiveBuffer => {
+                self.envelopes.as_ref()?;
+                let bytes = &raw const *self.receive_buffer;
+                (libc::SO_RCVBUF, bytes.cast(), size_of::<libc::c_int>())
+            }
         };
         Some((libc::SOL_SOCKET as u32, name as u32, value, length as u32))
     }
 
     /// A bound socket by plain syscalls, for kernels that cannot bind in the ring.
-    pub(super) fn open_socket(&self, family: i32, source: u16, port: u16) -> io::Result<OwnedFd> {
-        let socket = plain_socket(family, libc::SOCK_STREAM)?;
+    pub(super) fn open_socket(
+        &self,
+        (family, kind): (i32, i32),
+        source: u16,
+        port: u16,
+    ) -> io::Result<OwnedFd> {
+        let socket = plain_socket(family, kind)?;
         for option in SourceOption::ALL {
             let Some((level, name, value, length)) = self.option(option) else { continue };
             // SAFETY: value points to `length` bytes that `self` owns.

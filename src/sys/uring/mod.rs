@@ -43,6 +43,8 @@ pub struct Uring {
     registered: Option<u32>,
     level: Level,
     family: i32,
+    /// SOCK_STREAM or SOCK_DGRAM.
+    kind: i32,
     /// Failures of set-up done by plain syscalls, told at the next reap.
     early: Vec<Completion>,
     enters: u64,
@@ -91,6 +93,7 @@ impl Uring {
             registered: None,
             level,
             family,
+            kind: if setup.datagrams { libc::SOCK_DGRAM } else { libc::SOCK_STREAM },
             early: Vec::with_capacity(setup.slots as usize),
             enters: 0,
             overflows: 0,
@@ -183,8 +186,7 @@ impl Uring {
         }
         let Ok(index) = DestinationSlot::try_from_slot_target(slot) else { return };
         // A direct descriptor is in no process table: close-on-exec would be refused.
-        let socket =
-            opcode::Socket::new(self.family, libc::SOCK_STREAM, 0).file_index(Some(index)).build();
+        let socket = opcode::Socket::new(self.family, self.kind, 0).file_index(Some(index)).build();
         self.push(socket.flags(Flags::SKIP_SUCCESS), user_data[0]);
         for option in SourceOption::ALL {
             let Some((level, name, value, length)) = self.memory.option(option) else { continue };
@@ -198,10 +200,11 @@ impl Uring {
     fn open_by_syscalls(&mut self, slot: u32, source: u16, port: u16, user_data: u64) {
         // The slot's last socket may be about to close: that first, or it would hit the new one.
         while !self.ring.0.submission().is_empty() && self.enter(0, 0, None).is_ok() {}
-        let opened = self.memory.open_socket(self.family, source, port).and_then(|socket| {
-            let fds = [socket.as_raw_fd()];
-            self.ring.0.submitter().register_files_update(slot, &fds).map(drop)
-        });
+        let opened =
+            self.memory.open_socket((self.family, self.kind), source, port).and_then(|socket| {
+                let fds = [socket.as_raw_fd()];
+                self.ring.0.submitter().register_files_update(slot, &fds).map(drop)
+            });
         let result = match opened {
             Ok(()) => 0,
             Err(error) => -error.raw_os_error().unwrap_or(libc::EIO),
@@ -238,9 +241,14 @@ impl Uring {
         self.send(slot, bytes, length, user_data, Flags::empty());
     }
 
-    /// Sends the first `length` bytes of the slot's scratch and completes in any case.
+    /// Sends the first `length` bytes of the slot's scratch and completes in any case. Of a socket
+    /// of datagrams they are one.
     #[inline]
     pub fn send_scratch_told(&mut self, slot: u32, length: usize, user_data: u64) {
+        if let Some(message) = self.memory.addressed(slot, length) {
+            let send = opcode::SendMsg::new(Fixed(slot), message);
+            return self.push(send.flags(libc::MSG_NOSIGNAL as u32).build(), user_data);
+        }
         let (bytes, room) = self.memory.scratch_address(slot);
         self.send(slot, bytes, room.min(length as u32), user_data, Flags::empty());
     }

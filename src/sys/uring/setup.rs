@@ -26,6 +26,9 @@ pub struct Setup {
     pub sources: Vec<IpAddr>,
     /// The address to connect to.
     pub peer: SocketAddr,
+    /// Sockets that are opened are of datagrams: what is sent from scratch goes to the peer, what
+    /// anybody sends is received.
+    pub datagrams: bool,
     /// Closing sends a reset.
     pub reset_on_close: bool,
     /// A kernel thread submits, on this CPU where one is given.

@@ -45,20 +45,19 @@ impl<'a> Bits<'a> {
 }
 
 /// Appends the set of these bits.
-pub fn write_bits(out: &mut Vec<u8>, order: Order, bits: impl IntoIterator<Item = usize>) {
-    let mut words: Vec<u64> = Vec::new();
-    for bit in bits {
-        words.resize(words.len().max(bit / 64 + 1), 0);
-        words[bit / 64] |= 1 << (bit % 64);
-    }
-    let used = words
-        .iter()
-        .rposition(|&word| word != 0)
-        .map_or(0, |last| last * 8 + (64 - words[last].leading_zeros() as usize).div_ceil(8));
+pub fn write_bits<B>(out: &mut Vec<u8>, order: Order, bits: B)
+where
+    B: IntoIterator<Item = usize, IntoIter: Clone>,
+{
+    let bits = bits.into_iter();
+    let used = bits.clone().max().map_or(0, |last| last / 8 + 1);
+    // Sets are small: to look through one for each word is cheaper than to hold the words.
+    let word = |index| {
+        let here = bits.clone().filter(|bit| bit / 64 == index);
+        here.fold(0_u64, |word, bit| word | 1 << (bit % 64))
+    };
     write_size(out, order, used);
     let whole = used / 8;
-    words.iter().take(whole).for_each(|&word| put(out, order, word));
-    if let Some(last) = words.get(whole) {
-        out.extend_from_slice(&last.to_le_bytes()[..used % 8]);
-    }
+    (0..whole).for_each(|index| put(out, order, word(index)));
+    out.extend_from_slice(&word(whole).to_le_bytes()[..used % 8]);
 }

@@ -140,7 +140,7 @@ impl<'a> FromClient<'a> {
             Self::Echo(bytes) => say(out, command::ECHO, &|out| out.extend_from_slice(bytes)),
             Self::Search(search) => say(out, command::SEARCH, &|out| {
                 let head = (search.sequence, search.reply_to);
-                Search::write(out, order, head, search.names.iter());
+                Search::write(out, order, head, search.must_reply, search.names.iter());
             }),
             Self::Create(names) => {
                 names.iter().for_each(|(cid, name)| Self::write_create(out, order, cid, name));

@@ -254,6 +254,12 @@ pub fn write_control(out: &mut Vec<u8>, order: Order, sender: Sender, command: u
     out.extend_from_slice(&[MAGIC, VERSION, flags, command, 0, 0, 0, 0]);
 }
 
+/// Bytes of the message at the start of `bytes`, as far as they are there.
+pub fn message_bytes(bytes: &[u8]) -> usize {
+    let header = bytes.first_chunk().and_then(|head| Header::parse(head).ok());
+    header.map_or(bytes.len(), |header| bytes.len().min(HEADER_BYTES + header.size))
+}
+
 /// The messages of a datagram, which holds whole ones.
 pub fn datagram(mut bytes: &[u8]) -> impl Iterator<Item = Frame<'_>> {
     std::iter::from_fn(move || {

@@ -28,7 +28,9 @@ use std::fmt;
 pub use bits::{Bits, write_bits};
 pub use client::FromClient;
 pub use field::{Field, Scalar, Structure, Type, TypeCache};
-pub use frame::{Frame, Frames, HEADER_BYTES, Order, Sender, control, datagram, write_control};
+pub use frame::{
+    Frame, Frames, HEADER_BYTES, Order, Sender, control, datagram, message_bytes, write_control,
+};
 pub use nt::{DoubleUpdate, Fields, NtScalar, Stamp, write_update};
 pub use read::Reader;
 pub use request::PvRequest;

@@ -111,15 +111,18 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Appends a payload that asks for `names`, at most 65535.
+    /// Appends a payload that asks for `names`, at most 65535; with `must_reply` a server that has
+    /// none of them is to say so.
     pub fn write<'n>(
         out: &mut Vec<u8>,
         order: Order,
         (sequence, reply_to): (u32, Place),
+        must_reply: bool,
         names: impl Iterator<Item = (u32, &'n str)>,
     ) {
         put(out, order, sequence);
-        out.extend_from_slice(&[UNICAST, 0, 0, 0]);
+        let flags = if must_reply { UNICAST | MUST_REPLY } else { UNICAST };
+        out.extend_from_slice(&[flags, 0, 0, 0]);
         reply_to.write(out, order);
         write_size(out, order, 1);
         write_text(out, order, "tcp");
@@ -131,10 +134,33 @@ impl<'a> Search<'a> {
             write_text(out, order, name);
             count += 1;
         }
-        out[at..at + 2].copy_from_slice(&match order {
-            Order::Little => count.to_le_bytes(),
-            Order::Big => count.to_be_bytes(),
-        });
+        out[at..at + 2].copy_from_slice(&of_u16(order, count));
+    }
+
+    /// Adds a name to the search that is the last message in `out` and begins at `at`: it was
+    /// written here, in the same `order`, and has fewer than 65535 names.
+    ///
+    /// # Panics
+    /// No whole search is there.
+    pub fn add(out: &mut Vec<u8>, at: usize, order: Order, (id, name): (u32, &str)) {
+        let held = &out[at + COUNT_AT..at + COUNT_AT + 2];
+        let mut reader = Reader::new(held, order);
+        let count = reader.u16().unwrap_or(0).saturating_add(1);
+        put(out, order, id);
+        write_text(out, order, name);
+        out[at + COUNT_AT..at + COUNT_AT + 2].copy_from_slice(&of_u16(order, count));
+        super::write::say_size(out, at, order);
+    }
+}
+
+/// Where a whole message that was written here has the count of its names: behind the header,
+/// the sequence, the flags, the place and `tcp`.
+const COUNT_AT: usize = super::HEADER_BYTES + 4 + 4 + 18 + 5;
+
+fn of_u16(order: Order, number: u16) -> [u8; 2] {
+    match order {
+        Order::Little => number.to_le_bytes(),
+        Order::Big => number.to_be_bytes(),
     }
 }
 

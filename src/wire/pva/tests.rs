@@ -286,8 +286,10 @@ proptest! {
         let place = Place { address: IpAddr::V4(address.into()), port };
         let mut bytes = Vec::new();
         let asked = names.iter().map(|(id, name)| (*id, name.as_str()));
-        Search::write(&mut bytes, order, (sequence, place), asked.clone());
+        let must_reply = port % 2 == 0;
+        Search::write(&mut bytes, order, (sequence, place), must_reply, asked.clone());
         let search = Search::read(Reader::new(&bytes, order)).unwrap();
+        prop_assert_eq!(search.must_reply, must_reply);
         prop_assert_eq!((search.sequence, search.reply_to), (sequence, place));
         prop_assert!(search.names.iter().eq(asked));
         let ids: Vec<u32> = names.iter().map(|&(id, _)| id).collect();
@@ -296,6 +298,31 @@ proptest! {
         let reply = SearchReply::read(Reader::new(&bytes, order)).unwrap();
         prop_assert_eq!((reply.place, reply.found), (place, !ids.is_empty()));
         prop_assert!(reply.ids.iter().eq(ids));
+    }
+
+    #[test]
+    fn names_added_to_a_search_are_as_if_they_were_there_at_once(
+        names in proptest::collection::vec((any::<u32>(), "[A-Z:]{0,300}"), 1..6),
+        before in proptest::collection::vec(any::<u8>(), 0..9),
+        order in order(),
+    ) {
+        let head = (7, Place { address: IpAddr::V4(1.into()), port: 99 });
+        let asked: Vec<_> = names.iter().map(|(id, name)| (*id, name.as_str())).collect();
+        let write = |names: &[(u32, &str)]| {
+            let mut out = before.clone();
+            message(&mut out, order, Sender::Client, command::SEARCH, |out| {
+                Search::write(out, order, head, true, names.iter().copied());
+            });
+            out
+        };
+        let mut grown = write(&asked[..1]);
+        for (number, &name) in asked[1..].iter().enumerate() {
+            Search::add(&mut grown, before.len(), order, name);
+            prop_assert_eq!(&grown, &write(&asked[..number + 2]));
+        }
+        let length = message_bytes(&grown[before.len()..]);
+        prop_assert_eq!(length, grown.len() - before.len());
+        prop_assert_eq!(message_bytes(&[&grown[before.len()..], &[1; 9]].concat()), length);
     }
 
     #[test]

@@ -59,6 +59,12 @@ pub fn message(
     out.extend_from_slice(&[super::frame::MAGIC, super::frame::VERSION]);
     out.extend_from_slice(&[order.flag() | sender.flag(), command, 0, 0, 0, 0]);
     body(out);
+    say_size(out, start, order);
+}
+
+/// Says how long the message is that begins at `start`, the last one in `out`.
+#[inline]
+pub(super) fn say_size(out: &mut [u8], start: usize, order: Order) {
     let size = (out.len() - start - super::HEADER_BYTES) as u32;
     let size = match order {
         Order::Little => size.to_le_bytes(),

@@ -396,7 +396,7 @@ fn a_search_is_answered_for_the_names_that_are_here() {
         let reply_to = Place { address: std::net::Ipv4Addr::new(192, 0, 2, 1).into(), port: 4242 };
         let names = [(1, "P0"), (2, "Q0"), (3, "P2")];
         message(&mut search, order, Sender::Client, command::SEARCH, |out| {
-            Search::write(out, order, (42, reply_to), names.into_iter());
+            Search::write(out, order, (42, reply_to), false, names.into_iter());
         });
         let mut out = Vec::new();
         let searched = room.dialect.answer(&search, &room.names, 15_075, &mut out);
