@@ -79,7 +79,7 @@ fn a_run_that_is_killed_leaves_every_fault_in_its_log() {
 #[track_caller]
 fn check_end(scheme: &str, publisher: &Publisher) {
     let url = format!("{scheme}://{}/P{{0..4}}", publisher.address);
-    let json = run(&["-d", "5s", "--idle", "sleep", "--timeout", "1s", &*url]).done();
+    let json = run(&["-d", "5s", "--idle", "sleep", "--timeout", "2s", &*url]).done();
     let updates = |key: &str| count(&json, &format!("updates.{key}"));
     assert_eq!(count(&json, "connections.reopened"), 1);
     let channels = MANNERS.len() as u64;

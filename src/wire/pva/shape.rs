@@ -90,9 +90,8 @@ impl Shape {
     pub fn write_put(&self, out: &mut Vec<u8>, order: Order, number: Number) {
         let is_value = |(_, role): &(Node, Option<Role>)| *role == Some(Role::Value);
         let Some(node) = self.nodes.iter().position(is_value) else { return };
-        let scalar = match self.nodes[node].0 {
-            Node::Leaf(Type::Scalar(scalar) | Type::Array(scalar)) => scalar,
-            _ => return,
+        let Node::Leaf(Type::Scalar(scalar) | Type::Array(scalar)) = self.nodes[node].0 else {
+            return;
         };
         write_bits(out, order, [node]);
         if let Node::Leaf(Type::Array(_)) = self.nodes[node].0 {
