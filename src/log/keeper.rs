@@ -4,7 +4,9 @@
 //! up to tens of ms on ext4. So the keeper, on another CPU, gives chunks their blocks on the
 //! disk, maps them and makes their pages writable before a writer gets them, about a second
 //! ahead; and since write-back cleans pages again (the next store would fault), it repeats that
-//! for the pages just ahead of each writer.
+//! for the pages just ahead of each writer, all the more often the faster the writer is. A new
+//! page takes the file system some us: a chunk is made ready a few pages at a time, so that a
+//! shard that has to share its CPU with the keeper never waits for a whole one.
 
 use std::collections::VecDeque;
 use std::io;
@@ -81,6 +83,15 @@ const LEAD_BYTES_MAX: u64 = 256 << 20;
 const LEAD_TENDS: u64 = 50;
 /// The bytes ahead of each writer whose pages each [`Keeper::tend`] makes writable again.
 const WINDOW_BYTES: u64 = 256 << 10;
+/// The same for each [`Keeper::step`].
+const NEAR_BYTES: u64 = 32 << 10;
+/// A writer goes on by about so many bytes from one [`Keeper::step`] to the next: pages that
+/// write-back cleans in between may fault.
+const STEP_BYTES: u64 = 8 << 10;
+/// The most steps of a tend.
+const STEPS_MAX: u64 = 10;
+/// The least that a step makes ready of a new chunk.
+const PIECE_BYTES_MIN: u64 = 16 << 10;
 
 impl Shape {
     /// The shape for a run of `plan`: a second of its records or one rush of them are ready,
@@ -112,8 +123,19 @@ pub struct Keeper {
     chunks_at: u64,
     shape: Shape,
     lanes: Vec<Lane>,
+    /// The chunk that is being made ready.
+    making: Option<Making>,
     /// Chunks that the file has.
     chunks: u64,
+}
+
+/// A chunk on its way to a writer, the one of `shard`.
+#[derive(Debug)]
+struct Making {
+    shard: usize,
+    region: Region,
+    /// Bytes of it that are ready.
+    ready: u64,
 }
 
 /// The chunks of one writer: handed over, in use, and how far it is.
@@ -172,9 +194,9 @@ pub(super) fn create_shaped(
 
     let places = (LEAD_BYTES_MAX / shape.chunk_bytes) as usize + 2;
     let (lanes, writers) = (0..plan.shards).map(|_| Lane::new(plan.log, places)).unzip();
-    let mut keeper = Keeper { place, header, chunks_at, shape, lanes, chunks: 0 };
+    let mut keeper = Keeper { place, header, chunks_at, shape, lanes, making: None, chunks: 0 };
     if plan.log != LogMode::Nothing {
-        keeper.refill()?;
+        keeper.refill(u64::MAX)?;
     }
     Ok((keeper, writers))
 }
@@ -224,10 +246,35 @@ impl Keeper {
     pub fn tend(&mut self) -> Result<(), LogError> {
         for lane in &mut self.lanes {
             lane.look(self.shape);
-            lane.populate_window(self.shape)
+        }
+        self.go_on(WINDOW_BYTES)
+    }
+
+    /// In how many steps the time between two [`Keeper::tend`]s is to be divided: 1 to 10, the
+    /// last of them the tend itself.
+    pub fn steps(&self) -> u64 {
+        let fastest = self.lanes.iter().map(|lane| lane.pace).max().unwrap_or(0);
+        (fastest / STEP_BYTES).clamp(1, STEPS_MAX)
+    }
+
+    /// A step between two [`Keeper::tend`]s.
+    ///
+    /// # Errors
+    /// As those of [`Keeper::tend`].
+    pub fn step(&mut self) -> Result<(), LogError> {
+        self.go_on(NEAR_BYTES)
+    }
+
+    /// Makes writable what is ahead of each writer by up to `window` bytes and what it writes
+    /// meanwhile, and a piece of the next chunk ready.
+    fn go_on(&mut self, window: u64) -> Result<(), LogError> {
+        let steps = self.steps();
+        for lane in &self.lanes {
+            lane.populate_ahead(window + 2 * lane.pace / steps, self.shape)
                 .map_err(LogError::unwritable("populate", self.place.path()))?;
         }
-        self.refill()
+        let pace: u64 = self.lanes.iter().map(|lane| lane.pace).sum();
+        self.refill((2 * pace / steps).max(PIECE_BYTES_MIN))
     }
 
     /// Ends the log: gives back what no writer used, and puts `trailer` behind the records. It
@@ -250,6 +297,7 @@ impl Keeper {
         self.take_place()?;
         // Unmapped before the file is cut: mapped pages must stay in it.
         self.lanes.clear();
+        self.making = None;
         let at = self.chunk_at(used);
         self.place.set_len(at).map_err(LogError::unwritable("shorten", self.place.path()))?;
         // The offset is stored before the text is written, so that no reader takes the text for a
@@ -269,30 +317,52 @@ impl Keeper {
         self.chunks_at + number * self.shape.chunk_bytes
     }
 
-    /// Hands chunks over in turn until no lane wants more, so that equal lanes use the file
-    /// evenly and what nobody used lies at its end.
-    fn refill(&mut self) -> Result<(), LogError> {
+    /// Makes `most` bytes ready and hands over what is complete, in turn until no lane wants
+    /// more, so that equal lanes use the file evenly and what nobody used lies at its end. A lane
+    /// that runs short is served at once.
+    fn refill(&mut self, most: u64) -> Result<(), LogError> {
+        let mut left = most;
         loop {
-            let before = self.chunks;
-            for shard in 0..self.lanes.len() {
-                if self.lanes[shard].wants(self.shape) {
-                    self.hand_over(shard)?;
-                }
+            let Some(mut making) = self.take_making()? else { return Ok(()) };
+            if self.lanes[making.shard].is_short(self.shape) {
+                left = u64::MAX;
             }
-            if self.chunks == before {
+            let until = making.ready.saturating_add(left).min(self.shape.chunk_bytes);
+            let populated = making.region.populate(making.ready as usize..until as usize);
+            if populated.is_err() || until < self.shape.chunk_bytes {
+                let ready = if populated.is_ok() { until } else { making.ready };
+                self.making = Some(Making { ready, ..making });
+                return populated.map_err(LogError::unwritable("populate", self.place.path()));
+            }
+            left -= until - making.ready;
+            making.ready = until;
+            self.hand_over(making);
+            if left == 0 {
                 return Ok(());
             }
         }
     }
 
-    fn hand_over(&mut self, shard: usize) -> Result<(), LogError> {
+    /// The chunk that is being made ready, or a new one for the lane that has the fewest, if one
+    /// wants more.
+    fn take_making(&mut self) -> Result<Option<Making>, LogError> {
+        if self.making.is_some() {
+            return Ok(self.making.take());
+        }
+        let lanes = self.lanes.iter().enumerate();
+        let wanting = lanes.filter(|(_, lane)| lane.wants(self.shape));
+        let Some((shard, _)) = wanting.min_by_key(|(_, lane)| lane.live.len()) else {
+            return Ok(None);
+        };
         let (at, bytes) = (self.chunk_at(self.chunks), self.shape.chunk_bytes);
         grow(&self.place, at, bytes)?;
         let region = Region::shared(&self.place, at, bytes as usize)
             .map_err(LogError::unwritable("map", self.place.path()))?;
-        region
-            .populate(0..bytes as usize)
-            .map_err(LogError::unwritable("populate", self.place.path()))?;
+        Ok(Some(Making { shard, region, ready: 0 }))
+    }
+
+    fn hand_over(&mut self, making: Making) {
+        let Making { shard, region, .. } = making;
         let lane = &mut self.lanes[shard];
         let sequence = lane.passed + lane.live.len() as u64;
         region.store(ChunkWord::Shard as usize, shard as u64, Ordering::Relaxed);
@@ -304,7 +374,6 @@ impl Keeper {
         self.chunks += 1;
         // There is a place for it, or the writer went away since `wants` and needs no more.
         let _ = lane.ready.try_send(region);
-        Ok(())
     }
 }
 
@@ -330,22 +399,30 @@ impl Lane {
         }
     }
 
-    fn wants(&self, shape: Shape) -> bool {
-        let lead = (self.pace * LEAD_TENDS).clamp(shape.lead_bytes, LEAD_BYTES_MAX);
-        let chunks = lead.div_ceil(shape.chunk_bytes).max(2);
-        let has_writer = Arc::strong_count(&self.progress) > 1;
-        has_writer && (self.live.len() as u64) < 1 + chunks
+    /// Chunks that are to be ready ahead of the writer.
+    fn lead(&self, shape: Shape) -> u64 {
+        let bytes = (self.pace * LEAD_TENDS).clamp(shape.lead_bytes, LEAD_BYTES_MAX);
+        bytes.div_ceil(shape.chunk_bytes).max(2)
     }
 
-    /// Makes the pages that the writer comes to next writable again.
-    fn populate_window(&self, shape: Shape) -> io::Result<()> {
-        let next = 1 + self.written - self.passed * shape.records_per_chunk();
-        let mut start = next as usize * RECORD_BYTES;
-        let mut left = (WINDOW_BYTES + 2 * self.pace) as usize;
+    fn wants(&self, shape: Shape) -> bool {
+        let has_writer = Arc::strong_count(&self.progress) > 1;
+        has_writer && (self.live.len() as u64) < 1 + self.lead(shape)
+    }
+
+    /// Whether half of the lead is gone.
+    fn is_short(&self, shape: Shape) -> bool {
+        (self.live.len() as u64) < 1 + self.lead(shape) / 2
+    }
+
+    /// Makes the pages of the `left` bytes that the writer comes to next writable again.
+    fn populate_ahead(&self, mut left: u64, shape: Shape) -> io::Result<()> {
+        let next = 1 + self.progress.written() - self.passed * shape.records_per_chunk();
+        let mut start = next * RECORD_BYTES as u64;
         for chunk in &self.live {
-            let bytes = chunk.region.bytes();
+            let bytes = shape.chunk_bytes;
             let here = left.min(bytes.saturating_sub(start));
-            chunk.region.populate(start..start + here)?;
+            chunk.region.populate(start as usize..(start + here) as usize)?;
             start = start.saturating_sub(bytes);
             left -= here;
         }

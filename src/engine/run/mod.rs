@@ -19,7 +19,7 @@ use super::control::{Control, Live, Stop};
 use super::ports::{Endpoint, LeftOver};
 use crate::clock::{self, Clock, Source};
 use crate::evidence::{Environment, Evidence, Tally};
-use crate::log::{self, Keeper};
+use crate::log::{self, Keeper, LogError};
 use crate::observe::{self, Hold};
 use crate::outcome::Trailer;
 use crate::plan::{Close, Operation, Plan};
@@ -173,6 +173,16 @@ impl Drop for Alarm<'_> {
     }
 }
 
+/// Keeps the log ahead of its writers for [`TEND_EVERY`].
+fn keep_ahead(keeper: &mut Keeper) -> Result<(), LogError> {
+    let steps = keeper.steps();
+    for step in 1..=steps {
+        clock::sleep(Nanos(TEND_EVERY.0 / steps));
+        if step < steps { keeper.step() } else { keeper.tend() }?;
+    }
+    Ok(())
+}
+
 fn join(threads: Vec<Thread<'_>>) -> Vec<Result<Done, RunError>> {
     let ended = threads.into_iter().map(|thread| thread.join());
     ended.map(|joined| joined.unwrap_or(Err(RunError::Panicked))).collect()
@@ -216,8 +226,7 @@ impl Desk<'_> {
         lookout.look(false);
         let (mut asked, mut cut_short) = (None, None);
         while !threads.iter().all(ScopedJoinHandle::is_finished) {
-            clock::sleep(TEND_EVERY);
-            if let Err(error) = keeper.tend() {
+            if let Err(error) = keep_ahead(&mut keeper) {
                 cut_short.get_or_insert_with(|| error.to_string());
                 self.control.stop(Stop::Drain);
             }
