@@ -62,7 +62,9 @@ def table_of(table, options, place):
             seen.append(figures)
             said = ", ".join(f"{key} {value}" for key, value in figures.items() if value)
             notice(f"{row.title}, round {number + 1} of {options.repeats}: {said}")
-    lines = ["| " + " | ".join(title for title, _, _ in table.columns) + " |",
+    runs = f"medians of {options.repeats} runs" if options.repeats > 1 else "one run"
+    lines = [f"Rows are {runs} of {options.seconds:g} s.", "",
+             "| " + " | ".join(title for title, _, _ in table.columns) + " |",
              "|" + "".join("---:|" if form else "---|" for _, _, form in table.columns)]
     for row, seen in zip(table.rows, cells):
         cell = [median_cell(row, seen, key, form) for _, key, form in table.columns]
@@ -86,8 +88,7 @@ def machine(options):
     packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in
                          ("softioc", "aioca", "p4p", "epicscorelibs", "pvxslibs"))
     return (f"{paper.machine()}\n"
-            f"- medians of {options.repeats} runs of {options.seconds:g} s; server on CPU "
-            f"{options.server_cpu}, client on CPU {options.client_cpu}\n"
+            f"- server on CPU {options.server_cpu}, client on CPU {options.client_cpu}\n"
             f"- {onrush}; Python {platform.python_version()}; {packages}")
 
 

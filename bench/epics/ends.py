@@ -62,7 +62,7 @@ def serve(kind):
 
 def script(name):
     def command(row, start, seconds, place):
-        return python(name, PREFIX, row.pvs, row.monitors, start, seconds)
+        return python(name, PREFIX, row.pvs, row.monitors, start + seconds)
     return command
 
 

@@ -82,16 +82,19 @@ const LEAD_BYTES_MAX: u64 = 256 << 20;
 /// The lead lasts for this many [`Keeper::tend`]s at the pace that was seen.
 const LEAD_TENDS: u64 = 50;
 /// The bytes ahead of each writer whose pages each [`Keeper::tend`] makes writable again.
-const WINDOW_BYTES: u64 = 256 << 10;
+const WINDOW_BYTES: u64 = 128 << 10;
 /// The same for each [`Keeper::step`].
 const NEAR_BYTES: u64 = 32 << 10;
 /// A writer goes on by about so many bytes from one [`Keeper::step`] to the next: pages that
 /// write-back cleans in between may fault.
-const STEP_BYTES: u64 = 8 << 10;
+const STEP_BYTES: u64 = 16 << 10;
 /// The most steps of a tend.
 const STEPS_MAX: u64 = 10;
-/// The least that a step makes ready of a new chunk.
-const PIECE_BYTES_MIN: u64 = 16 << 10;
+/// What is made ready of a new chunk at a time. Written first, since a store to a page without
+/// blocks of its own costs ext4 thrice as much; and not more, since it is dear again where a write
+/// made one big folio.
+const PIECE_BYTES: u64 = 16 << 10;
+static ZEROS: [u8; PIECE_BYTES as usize] = [0; PIECE_BYTES as usize];
 
 impl Shape {
     /// The shape for a run of `plan`: a second of its records or one rush of them are ready,
@@ -158,6 +161,17 @@ struct Lane {
 struct Handed {
     number: u64,
     region: Arc<Region>,
+}
+
+impl Making {
+    /// Makes a piece of the chunk, which lies at `at`, writable.
+    fn go_on(&mut self, place: &Place, at: u64) -> io::Result<()> {
+        let bytes = PIECE_BYTES.min(self.region.bytes() as u64 - self.ready);
+        place.write_all_at(&ZEROS[..bytes as usize], at + self.ready)?;
+        self.region.populate(self.ready as usize..(self.ready + bytes) as usize)?;
+        self.ready += bytes;
+        Ok(())
+    }
 }
 
 pub(super) fn create_shaped(
@@ -274,7 +288,7 @@ impl Keeper {
                 .map_err(LogError::unwritable("populate", self.place.path()))?;
         }
         let pace: u64 = self.lanes.iter().map(|lane| lane.pace).sum();
-        self.refill((2 * pace / steps).max(PIECE_BYTES_MIN))
+        self.refill((2 * pace / steps).max(PIECE_BYTES))
     }
 
     /// Ends the log: gives back what no writer used, and puts `trailer` behind the records. It
@@ -319,28 +333,26 @@ impl Keeper {
 
     /// Makes `most` bytes ready and hands over what is complete, in turn until no lane wants
     /// more, so that equal lanes use the file evenly and what nobody used lies at its end. A lane
-    /// that runs short is served at once.
+    /// that runs short gets its chunk at once.
     fn refill(&mut self, most: u64) -> Result<(), LogError> {
         let mut left = most;
-        loop {
-            let Some(mut making) = self.take_making()? else { return Ok(()) };
-            if self.lanes[making.shard].is_short(self.shape) {
-                left = u64::MAX;
+        while let Some(mut making) = self.take_making()? {
+            while making.ready < self.shape.chunk_bytes
+                && (left > 0 || self.lanes[making.shard].is_short())
+            {
+                if let Err(error) = making.go_on(&self.place, self.chunk_at(self.chunks)) {
+                    self.making = Some(making);
+                    return Err(LogError::unwritable("populate", self.place.path())(error));
+                }
+                left = left.saturating_sub(PIECE_BYTES);
             }
-            let until = making.ready.saturating_add(left).min(self.shape.chunk_bytes);
-            let populated = making.region.populate(making.ready as usize..until as usize);
-            if populated.is_err() || until < self.shape.chunk_bytes {
-                let ready = if populated.is_ok() { until } else { making.ready };
-                self.making = Some(Making { ready, ..making });
-                return populated.map_err(LogError::unwritable("populate", self.place.path()));
+            if making.ready < self.shape.chunk_bytes {
+                self.making = Some(making);
+                break;
             }
-            left -= until - making.ready;
-            making.ready = until;
             self.hand_over(making);
-            if left == 0 {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     /// The chunk that is being made ready, or a new one for the lane that has the fewest, if one
@@ -399,20 +411,16 @@ impl Lane {
         }
     }
 
-    /// Chunks that are to be ready ahead of the writer.
-    fn lead(&self, shape: Shape) -> u64 {
-        let bytes = (self.pace * LEAD_TENDS).clamp(shape.lead_bytes, LEAD_BYTES_MAX);
-        bytes.div_ceil(shape.chunk_bytes).max(2)
-    }
-
     fn wants(&self, shape: Shape) -> bool {
+        let lead = (self.pace * LEAD_TENDS).clamp(shape.lead_bytes, LEAD_BYTES_MAX);
+        let chunks = lead.div_ceil(shape.chunk_bytes).max(2);
         let has_writer = Arc::strong_count(&self.progress) > 1;
-        has_writer && (self.live.len() as u64) < 1 + self.lead(shape)
+        has_writer && (self.live.len() as u64) < 1 + chunks
     }
 
-    /// Whether half of the lead is gone.
-    fn is_short(&self, shape: Shape) -> bool {
-        (self.live.len() as u64) < 1 + self.lead(shape) / 2
+    /// Whether less than two chunks are ready ahead of the writer: half a second or less.
+    fn is_short(&self) -> bool {
+        self.live.len() < 3
     }
 
     /// Makes the pages of the `left` bytes that the writer comes to next writable again.

@@ -15,7 +15,7 @@ use crate::sys::cpu;
 use crate::unit::Instant;
 
 /// Bytes of a receive buffer: a large answer is few completions, a small one touches what it fills.
-const BUFFER_BYTES: u32 = 32 << 10;
+const BUFFER_BYTES: u32 = 16 << 10;
 /// Fewest and most buffers of a ring, handed out in turn: few stay in the cache, many outlast a
 /// burst.
 const BUFFERS: (u32, u32) = (64, 512);
