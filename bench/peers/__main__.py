@@ -70,8 +70,6 @@ def options_of(arguments):
         help="default: serve, and nginx where 64 connections or 64 KiB are asked of it")
     add("--client-cpu", type=int, default=1)
     add("--server-cpu", type=int, default=0)
-    add("--spread", action="store_true",
-        help="let the main thread of onrush run on the server's core too")
     add("--seed", type=int, default=1, help="of the order within rounds")
     add("--onrush", help="the binary; default target/release/onrush")
     add("--before", help="the binary of an earlier commit, for the section evidence")
@@ -151,7 +149,7 @@ def measure(options, work, responder, crew, place):
 def run_once(options, work, responder, tool, place):
     """One run on the client's core, with what the kernel charged the whole process."""
     cores = f"{options.client_cpu}"
-    if options.spread and isinstance(tool, tools.Onrush):
+    if tool.apart:
         cores += f",{options.server_cpu}"
     seconds = work.seconds or options.seconds
     command = tool.command(work, responder.url, seconds, place)

@@ -14,6 +14,7 @@ class Tool:
     name = ""
     binary = ""
     says_version = ["--version"]
+    apart = False
 
     def __init__(self, path=None, name=None, extra=()):
         self.path = path or shutil.which(self.binary)
@@ -36,14 +37,16 @@ class Tool:
 
 
 class Onrush(Tool):
-    """`place.data` is where the log goes; `place.cpu` the client's core."""
+    """`place.data` is where the log goes; `place.cpu` the client's core. Its main thread, which
+    keeps the log, may run on the server's core if it is to be `apart` from the shard; `watched`
+    means by `onrush top`."""
 
     name = "onrush"
     binary = "onrush"
 
-    def __init__(self, path, name=None, extra=(), watched=False):
+    def __init__(self, path, name=None, extra=(), watched=False, apart=False):
         super().__init__(path, name, extra)
-        self.watched = watched
+        self.watched, self.apart = watched, apart
 
     def beside(self, place):
         return [self.path, "top", place.data] if self.watched else None

@@ -115,6 +115,10 @@ def contenders(work, onrush, before, floor, peers):
         shapes = OPEN_SHAPES if work.rate else BODY_SHAPES if work.body_bytes > SMALL \
             else KEPT_SHAPES if work.kind == "kept" else FRESH_SHAPES
         return [Floor(floor, name, extra) for name, extra in shapes.items()]
+    if work.section == "open":
+        # With a CPU of its own the shard has nobody to wait for; elsewhere one core is one core.
+        apart = Onrush(onrush, "onrush, two cores", apart=True)
+        return [Floor(floor), Onrush(onrush), apart, *peers]
     # The yardstick does not look at a body: the kernel need not copy it.
     extra = ["--receive", "truncate"] if work.section == "bodies" else []
     if work.kind == "recycle":
