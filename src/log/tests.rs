@@ -345,6 +345,48 @@ fn a_record_without_room_is_lost_and_counted() {
 }
 
 #[test]
+fn the_faster_a_writer_the_more_often_it_is_looked_at() {
+    let scratch = Scratch::new("steps");
+    let shape = Shape { chunk_bytes: 64 << 10, lead_bytes: 1 << 20 };
+    let (mut keeper, mut writers) =
+        create_shaped(&scratch.file(), &plan(1), &environment(), shape).unwrap();
+    writers[0].start(EPOCH);
+    let mut steps_after = |records: u64| {
+        (0..records).for_each(|i| writers[0].append(&request(i)));
+        keeper.tend().unwrap();
+        keeper.steps()
+    };
+    assert_eq!(steps_after(64), 1);
+    assert_eq!(steps_after(1024), 4);
+    assert_eq!(steps_after(10_240), 10, "and no more than that");
+}
+
+#[test]
+fn chunks_made_in_pieces_are_there_in_time() {
+    let scratch = Scratch::new("pieces");
+    let shape = Shape { chunk_bytes: 256 << 10, lead_bytes: 1 << 20 };
+    let (mut keeper, mut writers) =
+        create_shaped(&scratch.file(), &plan(2), &environment(), shape).unwrap();
+    writers.iter_mut().for_each(|writer| writer.start(EPOCH));
+    const COUNT: u64 = 60_000;
+    for i in 0..COUNT {
+        writers.iter_mut().for_each(|writer| writer.append(&request(i)));
+        match i % 1000 {
+            0 => keeper.tend().unwrap(),
+            on if on.is_multiple_of(250) => keeper.step().unwrap(),
+            _ => {}
+        }
+    }
+    assert!(writers.iter().all(|writer| writer.lost() == 0));
+    drop(writers);
+    keeper.finish("").unwrap();
+    let reader = Reader::open(&scratch.file()).unwrap();
+    for shard in 0..2 {
+        assert_eq!(requests_of(&reader, shard).len() as u64, COUNT);
+    }
+}
+
+#[test]
 fn what_is_behind_a_writer_is_unmapped() {
     let scratch = Scratch::new("unmapped");
     let (mut keeper, mut writers) =
