@@ -43,8 +43,7 @@ def served(row, server, seconds, place):
         try:
             return seen | ends.figures(row.client, client.output())
         except (ValueError, KeyError) as error:
-            return seen | {"note": f"the client said nothing of use ({error!r}): "
-                                   f"{client.complaint()}"}
+            return seen | {"note": f"no figures of the client: {client.complaint() or error}"}
 
 
 def client_start_s(row):
