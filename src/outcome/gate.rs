@@ -29,7 +29,7 @@ pub enum Metric {
     Max,
     /// The mean response.
     Mean,
-    /// [`Summary::error_share`], in per cent.
+    /// Planned sessions that failed, were dropped or were left unserved, in per cent.
     Errors,
     /// Sessions achieved per second.
     Rate,
