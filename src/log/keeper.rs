@@ -164,8 +164,8 @@ struct Handed {
 }
 
 impl Making {
-    /// Makes a piece of the chunk, which lies at `at`, writable.
-    fn go_on(&mut self, place: &Place, at: u64) -> io::Result<()> {
+    /// Makes the next piece of the chunk, which lies at `at` of the file, writable.
+    fn add_piece(&mut self, place: &Place, at: u64) -> io::Result<()> {
         let bytes = PIECE_BYTES.min(self.region.bytes() as u64 - self.ready);
         place.write_all_at(&ZEROS[..bytes as usize], at + self.ready)?;
         self.region.populate(self.ready as usize..(self.ready + bytes) as usize)?;
@@ -340,7 +340,7 @@ impl Keeper {
             while making.ready < self.shape.chunk_bytes
                 && (left > 0 || self.lanes[making.shard].is_short())
             {
-                if let Err(error) = making.go_on(&self.place, self.chunk_at(self.chunks)) {
+                if let Err(error) = making.add_piece(&self.place, self.chunk_at(self.chunks)) {
                     self.making = Some(making);
                     return Err(LogError::unwritable("populate", self.place.path())(error));
                 }

@@ -1,14 +1,14 @@
 //! Searches as operations: names asked for on a schedule, in datagrams or on circuits, and the
 //! answers told apart.
 //!
-//! The number under which a name is asked for says the operation, and the how manieth search it
-//! is of that operation:
+//! The number under which a name is asked for holds the operation and its turn, which counts the
+//! searches of that operation:
 //!
 //! ```text
 //! number = turn * operations + operation
 //! ```
-//! An answer is so held against the very search that it is of. In datagrams answers may never
-//! come, come late, or come twice: what was given up holds nothing back.
+//! So an answer matches one search and no other. By UDP answers may never come, come late, or come
+//! twice: a search that was given up holds nothing back.
 
 use super::{Circuit, Event, Fault, Hear, Seeker, Size, Told, Verb};
 use crate::plan::{Scheme, Search};
@@ -81,15 +81,13 @@ impl Asked {
         let age = (it.turn + self.turns - turn) % self.turns;
         // Who asked so long ago is forgotten.
         let bit = 1u32.checked_shl(age).ok_or(Fault::Surplus)?;
-        match (it.answered & bit != 0, age) {
-            (true, _) => return Err(Fault::Repeated),
-            (false, 0) => it.answered |= bit,
-            (false, _) => {
-                it.answered |= bit;
-                return Err(Fault::Late);
-            }
+        let was_answered = it.answered & bit != 0;
+        it.answered |= bit;
+        match (was_answered, age) {
+            (true, _) => Err(Fault::Repeated),
+            (false, 0) => Ok(operation),
+            (false, _) => Err(Fault::Late),
         }
-        Ok(operation)
     }
 }
 

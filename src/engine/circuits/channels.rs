@@ -91,7 +91,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
                 }
             }
             Event::Surplus(fault) => self.count_fault(fault),
-            Event::Greeted => self.on_greeted(line, now),
+            Event::Greeted => self.on_greeted(line),
             Event::Opened(local) => {
                 if let Some(channel) = channel_of(local) {
                     self.on_opened(line, channel);
@@ -129,7 +129,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
     }
 
     /// The circuit is welcome: all its channels are asked for at once.
-    pub(super) fn on_greeted(&mut self, line: u32, _now: Instant) {
+    pub(super) fn on_greeted(&mut self, line: u32) {
         let it = &mut self.lines[line as usize];
         it.state = State::Up;
         it.failed = false;

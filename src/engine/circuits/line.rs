@@ -163,7 +163,7 @@ impl<Q: Queue, C: Clock, P: Circuit, L: Append> CircuitShard<'_, Q, C, P, L> {
         let is_welcome = self.protocol.greet(&mut it.speech, port, &mut it.out);
         self.arm(line);
         if is_welcome {
-            self.on_greeted(line, now);
+            self.on_greeted(line);
         }
         self.touch(line);
     }
