@@ -72,7 +72,8 @@ def run(kind):
                 f"{kind}://127.0.0.1:{port_of(kind)}/{PREFIX}{{0..{row.pvs - 1}}}",
                 "--op", "monitor", "--monitors", str(row.monitors), "--timeout", "30s",
                 "--idle", "sleep", "-t", "1", "--cpus", str(place.client_cpu), "-q",
-                "--warmup", f"{start:g}s", "-d", f"{seconds:g}s", "--format", "json", "-o", str(place.folder / "run.data")]
+                "--warmup", f"{start:g}s", "-d", f"{seconds:g}s", "--format", "json",
+                "-o", str(place.folder / "run.data")]
     return command
 
 

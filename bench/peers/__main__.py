@@ -173,6 +173,7 @@ def run_once(options, work, responder, tool, place):
     run["process_us"] = sum(process)
     # The yardstick charges itself for the measured part alone.
     run.setdefault("cpu_us", process)
+    run["seconds"] = seconds
     run["server_busy"] = (responder.cpu_seconds() - served) / elapsed
     return run
 
@@ -192,7 +193,7 @@ def remove_log(place):
 def machine(options, onrush, peers):
     lines = [
         paper.machine(),
-        f"- {options.pairs} rounds of {options.seconds} s each, in random order within a round; "
+        "- tools in random order within a round; "
         f"client on CPU {options.client_cpu}, server on CPU {options.server_cpu}",
         f"- onrush: {tools.Onrush(onrush).version()}",
         *(f"- {peer.name}: {peer.version()}" for peer in peers),

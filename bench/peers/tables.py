@@ -57,7 +57,8 @@ def compared(key, runs):
         ("server busy", lambda tool: median_of(runs[tool], "server_busy", ".0%")),
         ("failed", lambda tool: str(sum(run["failed"] for run in runs[tool]))),
     ]
-    head = f"**{work.title}; against {responder}**\n\n"
+    rounds = f"{max(map(len, runs.values()))} rounds of {seconds_of(runs)} s"
+    head = f"**{work.title}; against {responder}; {rounds}**\n\n"
     return head + table([title for title, _ in columns],
                         [[cell(tool) for _, cell in columns] for tool in runs])
 
@@ -67,8 +68,8 @@ def paired(key, runs):
     work, responder = key
     if len(runs) < 2:
         return f"**{work.title}; against {responder}**: no pairs"
-    (first, firsts), (second, seconds) = runs.items()
-    pairs = matched(firsts, seconds)
+    (first, firsts), (second, others) = runs.items()
+    pairs = matched(firsts, others)
     rows = []
     for title, field in (("CPU of the shard per request, us", "shard_us"),
                          ("CPU of the process per request, us", "process_us"),
@@ -83,9 +84,14 @@ def paired(key, runs):
         rows.append([title, *(f"{statistics.median(side):,.3f}" for side in zip(*both)),
                      f"{statistics.median(changes):+.2%}",
                      f"{low:+.2%} to {high:+.2%} ({sure:.1%} sure)"])
-    head = f"**{work.title}; against {responder}; {len(pairs)} pairs**\n\n"
+    head = f"**{work.title}; against {responder}; {len(pairs)} pairs of {seconds_of(runs)} s**\n\n"
     titles = ["", first, second, "median change", "interval of the median"]
     return head + table(titles, rows)
+
+
+def seconds_of(runs):
+    """The length of each run."""
+    return next(run["seconds"] for tool in runs.values() for run in tool)
 
 
 def interval(values, wanted=0.95):
