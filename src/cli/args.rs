@@ -91,7 +91,7 @@ pub(super) struct RunArgs {
     #[argh(option, short = 'b', arg_name = "S|@FILE")]
     pub body: Option<String>,
 
-    /// statuses that are ok, like 2xx,304; without it all are
+    /// statuses that are ok, like 200-204,304 or 2xx; without it all are
     #[argh(option, arg_name = "LIST")]
     pub expect_status: Option<String>,
 

@@ -114,6 +114,11 @@ impl fmt::Display for Cut {
 pub struct NumberList(Vec<RangeInclusive<u32>>);
 
 impl NumberList {
+    /// What it is made of, in the order given.
+    pub fn ranges(&self) -> &[RangeInclusive<u32>] {
+        &self.0
+    }
+
     /// Whether it holds no number.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -132,9 +137,14 @@ impl FromStr for NumberList {
     fn from_str(typed: &str) -> Result<Self, ParseError> {
         let wrong =
             || ParseError::new(typed, "a list is of numbers, ranges or classes, like 0-3,8 or 2xx");
-        let number = |text: &str| text.parse::<u32>().map_err(|_| wrong());
+        let number = |text: &str| match text.starts_with('+') {
+            true => Err(wrong()),
+            false => text.parse::<u32>().map_err(|_| wrong()),
+        };
         let range = |part: &str| {
-            if let Some(hundred) = part.strip_suffix("xx") {
+            let part = part.trim_ascii();
+            let hundred = part.strip_suffix("xx").or_else(|| part.strip_suffix("XX"));
+            if let Some(hundred) = hundred {
                 let first = number(hundred)?.checked_mul(100).ok_or_else(wrong)?;
                 return Ok(first..=first.saturating_add(99));
             }
@@ -170,7 +180,9 @@ mod tests {
         for typed in ["0", "0-3,8", "2xx,304", "4xx,5xx", "100-198"] {
             assert_eq!(typed.parse::<NumberList>().unwrap().to_string(), typed);
         }
-        for typed in ["", "a", "3-1", "0-", ",", "99999999xx", "-1", "xx"] {
+        let loose: NumberList = " 2XX, 304".parse().unwrap();
+        assert_eq!(loose.to_string(), "2xx,304");
+        for typed in ["", "a", "3-1", "+3", "0-", ",", "99999999xx", "-1", "xx"] {
             assert!(typed.parse::<NumberList>().is_err(), "{typed}");
         }
     }

@@ -90,30 +90,49 @@ impl AddAssign for Nanos {
     }
 }
 
-/// Units that a duration may be typed in, longest name first so that `ms` is not read as `m`.
-const TIME_UNITS: [(&str, u64); 6] = [
+/// Units of a duration, the smallest first.
+const TIME_UNITS: [(&str, u64); 7] = [
     ("ns", 1),
     ("us", 1_000),
     ("ms", 1_000_000),
     ("s", Nanos::PER_SECOND),
     ("m", 60 * Nanos::PER_SECOND),
     ("h", 3600 * Nanos::PER_SECOND),
+    ("d", 86_400 * Nanos::PER_SECOND),
 ];
+/// Those that are displayed: readers of earlier logs know no days.
+const SHOWN_UNITS: usize = 6;
 
 impl FromStr for Nanos {
     type Err = ParseError;
 
-    /// `500us`, `10ms`, `1.5s`, `2m`, `1h`; a bare number is seconds.
+    /// `500us`, `10ms`, `1.5s`, `1h30m`, `1d`, the larger units first; a bare number is seconds.
     fn from_str(typed: &str) -> Result<Self, ParseError> {
-        let rule =
-            "a time is a number with ns, us, ms, s, m or h (bare: seconds), like 10s or 1.5ms";
-        let (number, factor) = TIME_UNITS
-            .iter()
-            .find_map(|&(name, factor)| typed.strip_suffix(name).map(|number| (number, factor)))
-            .unwrap_or((typed, Self::PER_SECOND));
-        super::quantity::scaled_decimal(number, factor)
-            .map(Nanos)
+        let rule = "a time is a number with ns, us, ms, s, m, h or d (bare: seconds), like 10s, \
+                    1.5ms or 1h30m";
+        super::quantity::scaled_decimal(typed, Self::PER_SECOND)
+            .or_else(|| sum_of_units(typed))
+            .map(Self)
             .ok_or_else(|| ParseError::new(typed, rule))
+    }
+}
+
+/// `1h30m` in ns: numbers, each with its unit, from the largest unit to the smallest.
+fn sum_of_units(typed: &str) -> Option<u64> {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let (mut rest, mut sum, mut unit_before) = (typed, 0u64, u64::MAX);
+    loop {
+        let (number, after) = rest.split_at(rest.find(|c| !is_number(c))?);
+        let (name, next) = after.split_at(after.find(is_number).unwrap_or(after.len()));
+        let &(_, unit) = TIME_UNITS.iter().find(|(known, _)| *known == name)?;
+        if unit >= unit_before {
+            return None;
+        }
+        sum = sum.checked_add(super::quantity::scaled_decimal(number, unit)?)?;
+        if next.is_empty() {
+            return Some(sum);
+        }
+        (rest, unit_before) = (next, unit);
     }
 }
 
@@ -124,7 +143,8 @@ impl fmt::Display for Nanos {
         if self.0 == 0 {
             return f.write_str("0s");
         }
-        let largest = TIME_UNITS.iter().rev().find(|(_, factor)| self.0.is_multiple_of(*factor));
+        let shown = &TIME_UNITS[..SHOWN_UNITS];
+        let largest = shown.iter().rev().find(|(_, factor)| self.0.is_multiple_of(*factor));
         let &(name, factor) = largest.unwrap_or(&TIME_UNITS[0]);
         write!(f, "{}{name}", self.0 / factor)
     }
@@ -149,11 +169,35 @@ mod tests {
         reads("2m", 120_000_000_000);
         reads("1h", 3_600_000_000_000);
         reads("0.25s", 250_000_000);
+        reads("1d", 86_400_000_000_000);
+    }
+
+    #[test]
+    fn a_duration_is_a_sum_of_falling_units() {
+        reads("1h30m", 5_400_000_000_000);
+        reads("1d1h1m1s1ms1us1ns", 90_061_001_001_001);
+        reads("2m0.5s", 120_500_000_000);
     }
 
     #[test]
     fn a_wrong_duration_names_itself_and_the_rule() {
-        for typed in ["", "s", "-1s", "1x", "1 s", "1e3", "nan", "1.s5", "99999999999999h"] {
+        for typed in [
+            "",
+            "s",
+            "-1s",
+            "1x",
+            "1 s",
+            "1e3",
+            "nan",
+            "1.s5",
+            "99999999999999h",
+            "30m1h",
+            "1m1m",
+            "1h30",
+            "1h30mx",
+            "1hm",
+            "200000d400000h",
+        ] {
             let error = typed.parse::<Nanos>().unwrap_err().to_string();
             assert!(error.contains("like 10s"), "{typed}: {error}");
         }

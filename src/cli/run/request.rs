@@ -2,6 +2,7 @@
 
 use super::super::args::RunArgs;
 use super::super::error::{CliError, read_count};
+use crate::outcome::NumberList;
 use crate::plan::{RequestPlan, Scheme};
 use crate::unit::ByteSize;
 
@@ -112,29 +113,18 @@ fn check_header(typed: &str) -> Result<String, CliError> {
     Ok(format!("{name}: {}", value.trim()))
 }
 
-/// `2xx,304`: every status meant, in the order given.
+/// `2xx,304`: every status meant, once, in the order given.
 fn statuses(typed: &str) -> Result<Vec<u16>, CliError> {
     let wrong = || {
-        CliError::rule(
-            "--expect-status",
-            typed,
-            "statuses are 100 to 599 or a whole class, like 2xx,304",
-        )
+        let rule = "statuses are 100 to 599, ranges, or whole classes, like 200-204,304 or 2xx";
+        CliError::rule("--expect-status", typed, rule)
     };
+    let list: NumberList = typed.parse().map_err(|_| wrong())?;
     let mut all = Vec::new();
-    for part in typed.split(',') {
-        let (low, high) = match part.as_bytes() {
-            [class @ b'1'..=b'5', b'x', b'x'] => {
-                let low = u16::from(class - b'0') * 100;
-                (low, low + 99)
-            }
-            [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'] => {
-                let status = part.parse().map_err(|_| wrong())?;
-                (status, status)
-            }
-            _ => return Err(wrong()),
-        };
-        all.extend((low..=high).filter(|status| !all.contains(status)).collect::<Vec<_>>());
+    for range in list.ranges() {
+        let (first, last) = (u16::try_from(*range.start()), u16::try_from(*range.end()));
+        let (Ok(first @ 100..), Ok(last @ ..600)) = (first, last) else { return Err(wrong()) };
+        all.extend((first..=last).filter(|status| !all.contains(status)).collect::<Vec<_>>());
     }
     Ok(all)
 }
@@ -179,7 +169,8 @@ mod tests {
     fn a_status_list_reads_classes_and_numbers() {
         assert_eq!(statuses("304,200").unwrap(), [304, 200]);
         assert_eq!(statuses("204,2xx").unwrap().len(), 100);
-        for typed in ["", "2x", "99", "600", "2XX", "200,", "200-299", "+20"] {
+        assert_eq!(statuses("200-202, 2XX ,304").unwrap()[98..], [298, 299, 304]);
+        for typed in ["", "2x", "99", "600", "599-600", "200,", "204-200", "+200", "0xx"] {
             assert!(statuses(typed).is_err(), "{typed}");
         }
     }
