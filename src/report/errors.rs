@@ -77,7 +77,7 @@ fn hint(step: Step, name: &str) -> &'static str {
 fn fault_hint(fault: Fault) -> &'static str {
     match fault {
         Fault::BadHead => "the target does not speak this protocol: TLS, perhaps?",
-        Fault::HeadTooLong => "the head of the answer has no end within what is held",
+        Fault::HeadTooLong => "the head of the answer exceeds 16 KiB or 512 fields",
         Fault::BadLength | Fault::BadChunk => "the server frames its bodies wrongly",
         Fault::Unexpected => "a status outside of --expect-status",
         Fault::Surplus => "the server answers more than it was asked",

@@ -25,7 +25,7 @@ pub use write::{Request, RequestError, response_head};
 /// Most bytes of a head, its empty line included, and of the trailers of a chunked body.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Most header fields of a head.
-pub const HEADERS_MAX: usize = 128;
+pub const HEADERS_MAX: usize = 512;
 /// Most bytes of the line that gives the size of a chunk, its extensions included.
 pub const CHUNK_LINE_BYTES_MAX: usize = 4 * 1024;
 
