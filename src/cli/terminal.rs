@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::report::ExportError;
 use crate::report::live::Screen;
 use crate::sys::terminal;
-use crate::unit::Nanos;
+use crate::unit::{Nanos, visible};
 
 /// The two streams of a command, and what they can show.
 #[derive(Debug, Clone, Copy)]
@@ -94,8 +94,9 @@ impl Terminal {
     }
 
     fn complain(&self, what: impl fmt::Display) {
-        // Where stderr is gone there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "onrush: {}", one_line(&what.to_string()));
+        // What the user typed may hold anything; a message is one line all the same. Where stderr
+        // is gone there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "onrush: {}", visible(&what.to_string()));
     }
 }
 
@@ -220,17 +221,6 @@ impl Drop for FullScreen {
     }
 }
 
-/// What the user typed may hold anything; a message is one line all the same.
-fn one_line(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        match c.is_control() {
-            true => line.extend(c.escape_default()),
-            false => line.push(c),
-        }
-        line
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,10 +249,5 @@ mod tests {
         );
         assert!(line(Goal::Sessions(40), &standing).starts_with("[============    ]  75%"));
         assert!(line(Goal::Time(Nanos::ZERO), &standing).starts_with("[================] 100%"));
-    }
-
-    #[test]
-    fn a_message_stays_one_line() {
-        assert_eq!(one_line("a\nb\x1b[31mé"), "a\\nb\\u{1b}[31mé");
     }
 }

@@ -19,7 +19,7 @@ use super::record::{Record, is_published};
 use crate::evidence::Environment;
 use crate::plan::Plan;
 use crate::sys::map::claim;
-use crate::unit::{Field, Instant, TextError};
+use crate::unit::{Field, Instant, TextError, made_visible};
 
 /// What the header of a chunk says.
 pub(super) struct ChunkHead {
@@ -334,5 +334,6 @@ fn read_text(
     if count < text.len() {
         return Err(refused(Refusal::TextLength(name, bytes)));
     }
-    String::from_utf8(text).map_err(|_| refused(Refusal::NotText(name)))
+    let text = String::from_utf8(text).map_err(|_| refused(Refusal::NotText(name)))?;
+    Ok(made_visible(&text))
 }

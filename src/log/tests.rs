@@ -122,6 +122,15 @@ fn check_both_shards(reader: &Reader) {
 }
 
 #[test]
+fn what_a_terminal_would_obey_is_written_out_when_a_log_is_read() {
+    let mut bytes = ended("hidden");
+    let at = bytes.windows(11).position(|found| found == b"all is well").unwrap();
+    bytes[at..at + 11].copy_from_slice(b"all\x1b[2Jwell");
+    let reader = Reader::from_bytes(bytes).unwrap();
+    assert_eq!(reader.trailer(), Some("notice=all\\\\u{1b}[2Jwell\n"));
+}
+
+#[test]
 fn a_run_that_ended_reads_back_whole() {
     let bytes = ended("ended");
     let reader = Reader::from_bytes(bytes).unwrap();

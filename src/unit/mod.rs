@@ -14,9 +14,11 @@
 mod quantity;
 mod text;
 mod time;
+mod visible;
 
 pub use quantity::{ByteSize, Count, Quantile, Rate, Share};
-pub use text::{Field, ParseError, Text, TextError};
+pub use text::{Field, ParseError, Text, TextError, made_visible};
 #[doc(hidden)]
 pub use text::{joined, read_line, write_line};
 pub use time::{Instant, Nanos};
+pub use visible::{is_hidden, visible};

@@ -140,6 +140,26 @@ fn unescape(escaped: &str) -> String {
     out
 }
 
+/// A text form from elsewhere, whose values are made [`visible`](super::visible) and one line each:
+/// whatever prints them later prints what a terminal shows, and not what it obeys. Tabs stay, which
+/// the kernel's own values have.
+pub fn made_visible(form: &str) -> String {
+    let mut out = String::with_capacity(form.len());
+    let mut chars = form.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some(end @ ('n' | 'r')) => out.extend(['\\', '\\', end]),
+                other => out.extend(std::iter::once('\\').chain(other)),
+            },
+            '\n' | '\t' => out.push(c),
+            c if super::is_hidden(c) => escape(&c.escape_default().to_string(), &mut out),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Writes one `key=value` line.
 #[doc(hidden)]
 pub fn write_line(key: &str, value: &dyn fmt::Display, out: &mut String) {
@@ -325,6 +345,15 @@ mod tests {
         let text = outer.to_text();
         assert!(text.contains("all.1.names.0=a=b\n"), "{text}");
         assert_eq!(Outer::from_text(&text).unwrap(), outer);
+    }
+
+    #[test]
+    fn a_form_from_elsewhere_is_read_with_its_hidden_characters_written_out() {
+        let names = vec!["a\x1b]0;title\x07\u{202e}b".into(), "two\nlines \\ and\ta tab".into()];
+        let form = made_visible(&Inner { size: 1, names }.to_text());
+        let read = Inner::from_text(&form).unwrap();
+        assert_eq!(read.names[0], "a\\u{1b}]0;title\\u{7}\\u{202e}b");
+        assert_eq!(read.names[1], "two\\nlines \\ and\ta tab");
     }
 
     #[test]

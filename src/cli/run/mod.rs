@@ -22,7 +22,7 @@ use crate::engine::Quest;
 use crate::outcome::Gates;
 use crate::plan::{ChannelPlan, CpuList, Family, Operation, Plan, Scheme, Search, Target};
 use crate::sys::{cpu, socket};
-use crate::unit::Nanos;
+use crate::unit::{Nanos, is_hidden};
 
 pub use execute::speak;
 pub(super) use execute::{Measured, execute, measure, show, trial};
@@ -252,8 +252,11 @@ fn family_of(args: &RunArgs, sources: Option<&SourceList>) -> Result<Option<Fami
 
 fn check_label(typed: &str) -> Result<String, CliError> {
     match typed.split_once('=') {
-        Some((key, _)) if !key.is_empty() => Ok(typed.into()),
-        _ => Err(CliError::rule("--label", typed, "it is a name and a value, like nic=ixgbe")),
+        Some((key, _)) if !key.is_empty() && !typed.contains(is_hidden) => Ok(typed.into()),
+        _ => {
+            let rule = "it is a name and a value without control characters, like nic=ixgbe";
+            Err(CliError::rule("--label", typed, rule))
+        }
     }
 }
 

@@ -48,6 +48,14 @@ fn without_a_word_the_built_in_target_is_loaded_with_every_default() {
 }
 
 #[test]
+fn a_label_has_no_control_characters() {
+    for label in ["a=\u{1b}]0;title\u{7}", "a=b\n", "a=\u{202e}gpj", "a=\u{9b}2J"] {
+        let error = check_label(label).unwrap_err().to_string();
+        assert!(error.contains("without control characters"), "{error:?}");
+    }
+}
+
+#[test]
 fn every_plan_reads_back_from_its_text() {
     for line in [
         "",
