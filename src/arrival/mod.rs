@@ -171,6 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn an_arrival_is_due_for_every_k_that_comes_before_the_end() {
+        let four = Span::Measure(Nanos::from_secs(4));
+        for (rate, count, last_ms) in [("2.7", 11, 3_703), ("0.333", 2, 3_003), ("2.5", 10, 3_600)]
+        {
+            let due = all(&plan(rate, Pattern::Even), 0, four);
+            assert_eq!(
+                (due.len(), (due[count - 1] - 1_000) / 1_000_000),
+                (count, last_ms),
+                "{rate}"
+            );
+            let rush = all(&plan(rate, Pattern::Rush(Nanos::from_secs(4))), 0, four);
+            assert_eq!(rush.len(), count, "{rate}");
+        }
+    }
+
+    #[test]
     fn a_rush_is_due_at_once_at_each_boundary() {
         let due = all(
             &plan("300", Pattern::Rush(Nanos::from_secs(1))),

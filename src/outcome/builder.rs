@@ -134,9 +134,10 @@ impl Builder {
         Summary {
             regime: Regime::of(&self.plan, &tally, measured, &steady, evidence.is_none()),
             // Counts of a sample are no rates.
-            rates: match evidence.is_some() || keeps_all {
-                true => Rates::of(&self.plan, &tally, measured, span),
-                false => Rates::UNKNOWN,
+            rates: match (evidence.is_some() || keeps_all, &self.cut) {
+                (true, None) => Rates::of(&self.plan, &tally, measured, span).of_whole(&self.plan),
+                (true, Some(_)) => Rates::of(&self.plan, &tally, measured, span),
+                (false, _) => Rates::UNKNOWN,
             },
             watching: Watching::of(evidence.as_ref(), &ages),
             slips,

@@ -209,8 +209,8 @@ impl Confidence {
 /// drain raises no rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
-    /// Sessions planned, always over the measure phase; `None` for a closed loop, which offers
-    /// nothing.
+    /// The rate of the plan; of several runs, or of a part of one, the sessions planned over the
+    /// measure phase. `None` for a closed loop, which offers nothing.
     pub offered_per_s: Option<f64>,
     /// Sessions started.
     pub sent_per_s: Option<f64>,
@@ -246,6 +246,13 @@ impl Rates {
             requests_per_s: per_s(tally.requests_ok, serving),
             bytes_received_per_s: per_s(tally.bytes_received, serving),
         }
+    }
+
+    /// Those of a whole run, which offered the rate of its plan: the sessions due until it ended are
+    /// up to one more than its rate comes to, and a count of sessions ends before the next is due.
+    pub(super) fn of_whole(self, plan: &Plan) -> Self {
+        let offered_per_s = self.offered_per_s.and(plan.rate.as_per_second_f64());
+        Self { offered_per_s, ..self }
     }
 }
 

@@ -54,10 +54,11 @@ impl Rate {
         Self::MilliPerSecond(per_second * 1_000)
     }
 
-    /// Arrivals due in `length` at this rate, rounded down; `None` for `max`.
+    /// Arrivals due in `length` at this rate: each k with `k / rate` below it, the one at its start
+    /// included; `None` for `max`.
     pub fn arrivals_in(self, length: Nanos) -> Option<u64> {
         let Self::MilliPerSecond(milli) = self else { return None };
-        let exact = u128::from(milli) * u128::from(length.0) / MILLI_NANOS;
+        let exact = (u128::from(milli) * u128::from(length.0)).div_ceil(MILLI_NANOS);
         Some(u64::try_from(exact).unwrap_or(u64::MAX))
     }
 
@@ -288,7 +289,9 @@ mod tests {
         let rate: Rate = "3".parse().unwrap();
         assert_eq!(rate.due_after(3_000_000_000), Nanos::from_secs(1_000_000_000));
         assert_eq!(rate.due_after(1), Nanos(333_333_333));
-        assert_eq!(rate.arrivals_in(Nanos::from_millis(2_500)), Some(7));
+        assert_eq!(rate.arrivals_in(Nanos::from_secs(2)), Some(6), "the next is due at its end");
+        assert_eq!(rate.arrivals_in(Nanos::from_millis(2_500)), Some(8));
+        assert_eq!(rate.arrivals_in(Nanos::ZERO), Some(0));
         assert_eq!(Rate::Max.arrivals_in(Nanos::from_secs(1)), None);
     }
 

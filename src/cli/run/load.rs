@@ -119,7 +119,7 @@ fn check_pattern(args: &RunArgs, load: &Load) -> Result<(), CliError> {
         let rule = "a pattern needs a rate, with max there is no schedule, like -R 1k -P rush";
         return Err(CliError::rule("--pattern", typed, rule));
     }
-    let holds_one = |period: &Nanos| rate.arrivals_in(*period) != Some(0);
+    let holds_one = |period: &Nanos| rate.due_after(1) <= *period;
     match pattern {
         Pattern::Rush(period) if !holds_one(&period) => {
             let least = rate.due_after(1).0.div_ceil(Nanos::from_millis(1).0);
