@@ -248,8 +248,8 @@ impl Rates {
         }
     }
 
-    /// Those of a whole run, which offered the rate of its plan: the sessions due until it ended are
-    /// up to one more than its rate comes to, and a count of sessions ends before the next is due.
+    /// Those of a whole run, which offered the rate of its plan. The sessions due until it ended
+    /// come to up to one more, and a run of a count ends before the next would be due.
     pub(super) fn of_whole(self, plan: &Plan) -> Self {
         let offered_per_s = self.offered_per_s.and(plan.rate.as_per_second_f64());
         Self { offered_per_s, ..self }
