@@ -199,8 +199,9 @@ fn a_disk_that_fills_up_ends_the_run_in_good_order() {
     let url = server.url();
     let script = format!(
         "$ONRUSH run -q -o disk/k.data -R2000 -c4 -t1 -d30s --json run.json {url} >text & run=$!
-         while ! [ -e disk/k.data ]; do sleep 0.05; done
-         sleep 0.3
+         # A run whose log holds a request is under way, however busy the machine is.
+         until $ONRUSH report --format csv disk/k.data 2>/dev/null | sed -n 2p | grep -q .
+         do sleep 0.05; done
          cat /dev/zero >disk/filler 2>/dev/null
          wait $run; echo exit $?
          $ONRUSH report --format json disk/k.data >report.json"
