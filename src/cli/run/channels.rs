@@ -1,9 +1,8 @@
 //! EPICS channels: what is done with them, and their names.
 
-use std::fs;
-
 use super::super::args::RunArgs;
 use super::super::error::{CliError, read, read_count};
+use super::input::read_at_most;
 use super::target::Url;
 use crate::plan::{ChannelPlan, Operation, Profile, Scheme, Search};
 
@@ -13,6 +12,8 @@ const CHANNELS_MAX: u64 = 1 << 24;
 const CIRCUITS_MAX: u64 = 1 << 16;
 /// Most bytes of a name, as Channel Access has it.
 const NAME_BYTES_MAX: usize = 500;
+/// Most bytes of a file of names: 2^24 of 15 bytes each, and their line ends.
+const NAMES_BYTES_MAX: u64 = 256 << 20;
 
 const EXAMPLE: &str = "ca://127.0.0.1:5064/P{0..99}";
 
@@ -188,8 +189,11 @@ fn names_of(url: &str, typed: &str) -> Result<Vec<String>, CliError> {
     let wrong = |rule: &str| CliError::rule("URL", url, format!("{rule}, like {EXAMPLE}"));
     let names = match typed.strip_prefix('@') {
         Some(file) => {
-            let text = fs::read_to_string(file).map_err(|error| {
-                CliError::CannotRun(format!("cannot read the names in '{file}': {error}"))
+            let text = read_at_most(file, NAMES_BYTES_MAX).and_then(|bytes| {
+                String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())
+            });
+            let text = text.map_err(|why| {
+                CliError::CannotRun(format!("cannot read the names in '{file}': {why}"))
             })?;
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect()
         }

@@ -2,6 +2,7 @@
 
 use super::super::args::RunArgs;
 use super::super::error::{CliError, read_count};
+use super::input::read_at_most;
 use crate::outcome::NumberList;
 use crate::plan::{RequestPlan, Scheme};
 use crate::unit::ByteSize;
@@ -77,9 +78,8 @@ fn refuse_foreign(args: &RunArgs, scheme: Scheme) -> Result<(), CliError> {
 fn read_body(typed: &str) -> Result<Vec<u8>, CliError> {
     let body = match typed.strip_prefix('@') {
         None => typed.as_bytes().to_vec(),
-        Some(path) => std::fs::read(path).map_err(|error| {
-            CliError::rule("--body", typed, format!("{error}: a file to read, like @body.json"))
-        })?,
+        Some(name) => read_at_most(name, BODY_BYTES_MAX)
+            .map_err(|why| CliError::rule("--body", typed, format!("{why}, like @body.json")))?,
     };
     if body.len() as u64 > BODY_BYTES_MAX {
         let rule = format!("{} bytes: at most {BODY_BYTES_MAX}, like @body.json", body.len());
