@@ -73,7 +73,6 @@ fn a_json_file_is_found_wanting_before_the_run_and_kept_until_its_end() {
     let nobody = format!("http://{}/", free_address());
     for (json, url, expect) in [
         ("no/k.json", &server.url(), "--json no/k.json: No such file"),
-        ("./k.data", &server.url(), "--json ./k.data: it is the log"),
         ("old.json", &nobody, "no connection"),
         ("new.json", &nobody, "no connection"),
     ] {
@@ -85,6 +84,40 @@ fn a_json_file_is_found_wanting_before_the_run_and_kept_until_its_end() {
     let done = output(&folder, &["report", "--format=json", "--json=old.json", "k.data"]);
     assert!(done.status.success());
     assert_eq!(fs::read(folder.join("old.json")).unwrap(), done.stdout);
+}
+
+#[test]
+fn outputs_that_meet_are_refused_before_anything_is_written() {
+    let folder = Folder::new();
+    let server = Hostile::start(Manner::Answers);
+    load(&folder, &server);
+    let before = contents(&folder);
+    let url = server.url();
+    for json in ["k.data", "./k.data", "k.data.new", "k.data.old"] {
+        for line in [
+            &["run", "-o", "k.data", "-n50", "-c2", "--json", json, &url][..],
+            &["report", "--json", "./k.data", "k.data"],
+        ] {
+            let failed = output(&folder, line);
+            let said = String::from_utf8_lossy(&failed.stderr);
+            assert_eq!((failed.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+            assert!(said.contains("--json") && said.contains("it is the log itself"), "{said}");
+            assert!(contents(&folder) == before, "{json}: a file changed");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_no_log_is_not_taken_for_an_older_one() {
+    let folder = Folder::new();
+    let server = Hostile::start(Manner::Answers);
+    folder.write("notes.txt", "what nobody else has");
+    for _ in 0..2 {
+        let args = ["run", "-q", "-o", "notes.txt", "-n5", "-c2", &server.url()];
+        check_fails(&output(&folder, &args), "notes.txt' is no log of onrush");
+        assert_eq!(fs::read_to_string(folder.join("notes.txt")).unwrap(), "what nobody else has");
+        assert!(!folder.join("notes.txt.old").exists());
+    }
 }
 
 /// A run of at most half a minute; killed with this.

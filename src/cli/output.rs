@@ -213,8 +213,8 @@ impl JsonFile {
         let is_it =
             |log: &PathBuf| log == path || whole.is_some() && log.canonicalize().ok() == whole;
         if logs.iter().any(is_it) {
-            let message = format!("--json {}: it is the log; choose another file", path.display());
-            return Err(CliError::CannotRun(message));
+            let rule = "it is the log itself, like onrush.json";
+            return Err(CliError::rule("--json", path.display(), rule));
         }
         let is_vain = whole.is_none();
         let file = File::options().write(true).create(true).truncate(false).open(path);

@@ -19,6 +19,8 @@ pub enum LogError {
     NotReplaced(PathBuf),
     /// Where a log is made until its run begins lies something else.
     InTheWay(PathBuf),
+    /// What would be set aside, or replaced by what is, is no log.
+    Foreign(PathBuf),
     /// Another run writes the file.
     InUse(PathBuf),
     /// A shard has not dropped its writer.
@@ -90,6 +92,12 @@ impl fmt::Display for LogError {
                 f,
                 "'{}' is in the way: a log is made there until its run begins; move it, or choose \
                  another place with -o",
+                path.display()
+            ),
+            Self::Foreign(path) => write!(
+                f,
+                "'{}' is no log of onrush, and would be lost; move it, or choose another place \
+                 with -o",
                 path.display()
             ),
             Self::InUse(path) => {

@@ -28,5 +28,6 @@ pub use follow::{Follower, Following};
 pub use header::State;
 pub use keeper::{Keeper, create, disk_needed};
 pub use part::{Cursor, Part};
+pub use place::is_log_file;
 pub use reader::Reader;
 pub use writer::Writer;

@@ -39,6 +39,11 @@ impl Place {
         if File::open(&place.path).and_then(claim).is_err_and(|error| is_claimed(&error)) {
             return Err(LogError::InUse(place.path.clone()));
         }
+        for there in [place.path.clone(), with_suffix(&place.path, ".old")] {
+            if is_foreign(&there).map_err(LogError::unreadable(&there))? {
+                return Err(LogError::Foreign(there));
+            }
+        }
         place.file.set_len(0).map_err(LogError::unwritable("empty", &place.path))?;
         Ok(place)
     }
@@ -134,6 +139,41 @@ fn never_began(file: &File) -> io::Result<bool> {
     let is_blank = words[Word::Magic as usize] == 0;
     let is_log = bytes[..count].starts_with(&MAGIC);
     Ok(is_blank || is_log && words[Word::State as usize] == MAKING)
+}
+
+/// Whether there is something at `path` that is no log: to set it aside, or to put a log over it,
+/// would lose what someone else keeps there. An empty file keeps nothing.
+fn is_foreign(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+        Ok(there) if !there.is_file() => return Ok(true),
+        Ok(_) => {}
+    }
+    let mut start = [0; MAGIC.len()];
+    let count = File::open(path)?.read_at(&mut start, 0)?;
+    Ok(count > 0 && start != MAGIC)
+}
+
+/// Whether `other` is one of the files that a run with its log at `log` makes, renames or replaces,
+/// whatever links lead there.
+pub fn is_log_file(log: &Path, other: &Path) -> bool {
+    let id = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let (log, other_id, other) = (whole(log), id(other), whole(other));
+    ["", ".new", ".old"]
+        .map(|suffix| with_suffix(&log, suffix))
+        .iter()
+        .any(|file| whole(file) == other || other_id.is_some() && id(file) == other_id)
+}
+
+/// The path with links followed; of a file that is yet to come those of its folder.
+fn whole(path: &Path) -> PathBuf {
+    let in_its_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or_else(|| Path::new(".")).canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(in_its_folder).unwrap_or_else(|| path.to_owned())
 }
 
 /// Whether `error` says that a run has the file.

@@ -4,6 +4,7 @@ mod channels;
 mod embedded;
 mod execute;
 mod finding;
+mod input;
 mod load;
 mod machine;
 mod precise;
@@ -19,6 +20,7 @@ use super::args::RunArgs;
 use super::error::{CliError, read, read_if_given};
 use super::output::{Output, path};
 use crate::engine::Quest;
+use crate::log::is_log_file;
 use crate::outcome::Gates;
 use crate::plan::{ChannelPlan, CpuList, Family, Operation, Plan, Scheme, Search, Target};
 use crate::sys::{cpu, socket};
@@ -222,9 +224,9 @@ pub(super) fn allowed_cpus() -> Vec<usize> {
 fn output_of(args: &RunArgs) -> Result<(PathBuf, Output), CliError> {
     let output = Output::new(&args.format, &args.json, args.latency)?;
     let out = path("--out", args.out.as_deref().unwrap_or("onrush.data"))?;
-    if output.json.as_ref() == Some(&out) {
-        let rule = "it is the log itself, like onrush.json";
-        return Err(CliError::rule("--json", out.display(), rule));
+    if let Some(json) = output.json.as_ref().filter(|json| is_log_file(&out, json)) {
+        let rule = "it is the log itself, or where one is made or set aside, like onrush.json";
+        return Err(CliError::rule("--json", json.display(), rule));
     }
     Ok((out, output))
 }

@@ -1,5 +1,6 @@
 //! Where a log lies before, while and after its run, and what it must not harm there.
 
+use super::header::MAGIC;
 use super::*;
 
 #[test]
@@ -21,15 +22,16 @@ fn an_older_log_is_set_aside_once() {
 fn a_run_that_never_begins_leaves_everything_as_it_was() {
     let scratch = Scratch::new("never");
     let old = scratch.0.join("onrush.data.old");
-    fs::write(scratch.file(), "good").unwrap();
-    fs::write(&old, "older").unwrap();
+    let (good, older) = (ended("never-good"), [&MAGIC[..], b"older"].concat());
+    fs::write(scratch.file(), &good).unwrap();
+    fs::write(&old, &older).unwrap();
     for _ in 0..2 {
         let (mut keeper, _writers) = create(&scratch.file(), &plan(1), &environment()).unwrap();
         keeper.start(EPOCH, WALL_NS);
         assert!(scratch.beside().exists());
     }
-    assert_eq!(fs::read_to_string(scratch.file()).unwrap(), "good");
-    assert_eq!(fs::read_to_string(old).unwrap(), "older");
+    assert_eq!(fs::read(scratch.file()).unwrap(), good);
+    assert_eq!(fs::read(old).unwrap(), older);
     assert_eq!(scratch.files(), 2);
 }
 
@@ -124,10 +126,48 @@ fn only_a_regular_file_is_set_aside() {
         assert!(message.contains("not a regular file"), "{message}");
     }
     let link = scratch.0.join("link");
-    fs::write(scratch.file(), "old").unwrap();
+    let old = ended("regular-old");
+    fs::write(scratch.file(), &old).unwrap();
     std::os::unix::fs::symlink(scratch.file(), &link).unwrap();
     let (mut keeper, _writers) = create(&link, &plan(1), &environment()).unwrap();
     keeper.take_place().unwrap();
     assert!(link.is_symlink(), "a link stays one");
-    assert_eq!(fs::read_to_string(scratch.0.join("onrush.data.old")).unwrap(), "old");
+    assert_eq!(fs::read(scratch.0.join("onrush.data.old")).unwrap(), old);
+}
+
+#[test]
+fn what_is_no_log_is_neither_set_aside_nor_replaced() {
+    let scratch = Scratch::new("foreign");
+    let old = scratch.0.join("onrush.data.old");
+    for path in [scratch.file(), old.clone()] {
+        fs::write(&path, "notes").unwrap();
+        let message = create(&scratch.file(), &plan(1), &environment()).unwrap_err().to_string();
+        assert!(message.contains(&format!("'{}' is no log", path.display())), "{message}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "notes");
+        assert_eq!(scratch.files(), 1);
+        fs::remove_file(&path).unwrap();
+    }
+    std::os::unix::fs::symlink("/nowhere", &old).unwrap();
+    assert!(create(&scratch.file(), &plan(1), &environment()).is_err(), "nor is a link");
+    fs::remove_file(old).unwrap();
+    fs::write(scratch.file(), "").unwrap();
+    assert!(create(&scratch.file(), &plan(1), &environment()).is_ok(), "as mktemp leaves it");
+}
+
+#[test]
+fn the_files_of_a_log_are_known_whatever_leads_there() {
+    let scratch = Scratch::new("meet");
+    let folder = scratch.0.join("folder");
+    fs::create_dir(&folder).unwrap();
+    let roundabout = |name: &str| folder.join("..").join(name);
+    for name in ["onrush.data", "onrush.data.new", "onrush.data.old"] {
+        assert!(is_log_file(&scratch.file(), &roundabout(name)), "{name}");
+    }
+    assert!(!is_log_file(&scratch.file(), &roundabout("onrush.json")));
+    fs::write(scratch.file(), "").unwrap();
+    let (link, hard) = (scratch.0.join("link"), scratch.0.join("hard"));
+    std::os::unix::fs::symlink(scratch.file(), &link).unwrap();
+    fs::hard_link(scratch.file(), &hard).unwrap();
+    assert!(is_log_file(&link, &scratch.beside()), "the log lies where the link leads");
+    assert!(is_log_file(&scratch.file(), &link) && is_log_file(&scratch.file(), &hard));
 }
